@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is checked alike: warnings are errors, and each use of an unsafe construct is marked in the source.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A module of the product. The list below is in the order of the architecture: a module imports only modules above it
+/// here. `Tests/StructureTests` reads the `import` lines and fails on any other.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")])
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/SystemLibraries/" + name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+  name: "farthing",
+  products: [.executable(name: "farthing", targets: ["FarthingCLI"])],
+  targets: [
+    systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
+    systemLibrary("CJansson", pkgConfig: "jansson", apt: "libjansson-dev"),
+    systemLibrary("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
+    .target(
+      name: "CKernels",
+      cSettings: [.unsafeFlags(["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])]),
+    module("Compute", ["CKernels"]),
+    module("Quantization", ["CKernels", "Compute"]),
+    module("ModelFiles", ["Compute", "CSodium"]),
+    module("Tokenization", ["ModelFiles", "CPCRE2", "CJansson"]),
+    module("Usage"),
+    module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
+    module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
+    module(
+      "Pricing", ["Usage"]),
+    module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
+    .executableTarget(
+      name: "FarthingCLI",
+      dependencies: [
+        "Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing",
+        "Serving",
+      ], swiftSettings: strict),
+    tests(of: "Compute", ["CKernels"]),
+    tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
+    tests(of: "ModelFiles"),
+    tests(of: "Tokenization", ["ModelFiles"]),
+    tests(of: "Usage"),
+    tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
+    tests(of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage"]),
+    tests(of: "Pricing", ["Usage"]),
+    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
+    .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)
