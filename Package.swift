@@ -43,7 +43,10 @@ let package = Package(
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
     module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
-      "Pricing", ["Usage"]),
+      "Pricing", ["Usage"],
+      resources: [
+        .embedInCode("Resources/hosted_prices.csv"), .embedInCode("Resources/machine_prices.csv"),
+      ]),
     module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
     .executableTarget(
       name: "FarthingCLI",
