@@ -2,4 +2,4 @@ import Glibc
 
 System.prepareProcess()
 // Trap: the one place where the program ends, with the status that it has earned.
-exit(Program(commands: []).run(Array(CommandLine.arguments.dropFirst()), console: .standard))
+exit(Program(commands: [Inspect.command]).run(Array(CommandLine.arguments.dropFirst()), console: .standard))

@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [
     ("Sources/Compute/A.swift", "import ModelFiles"),
     ("Sources/Pricing/A.swift", "import Transformers"),
-    ("Sources/ModelFiles/A.swift", "import Quantization"),
+    ("Sources/ModelFiles/A.swift", "import CKernels"),
     ("Sources/Transformers/A.swift", "  public import struct Tokenization.Tokenizer"),
     ("Sources/Generation/A.swift", "internal import Pricing"),
     ("Sources/Tokenization/A.swift", "import Foundation"),

@@ -1,3 +1,5 @@
+import Usage
+
 /// Where a command writes: its result to `out`, everything else to `error`.
 struct Console: Sendable {
   let out: OutputStream
@@ -11,6 +13,14 @@ struct Console: Sendable {
   /// be as long as they are.
   var columns: Int? {
     out.isTerminal ? System.columns(of: out.descriptor) ?? 80 : nil
+  }
+
+  /// The one object that `--json` puts on standard output.
+  func json(_ members: (inout JSONWriter) -> Void) throws(CommandFailure) {
+    var json = JSONWriter(pretty: out.isTerminal)
+    json.object(nil, members)
+    try out.write(json.bytes)
+    try out.line()
   }
 
   /// One line for the person at the terminal, on standard error. What was written to standard output comes first.

@@ -29,8 +29,9 @@ struct Table {
 }
 
 extension Console {
-  func print(_ table: Table) throws(CommandFailure) {
-    for (index, line) in table.lines(width: columns).enumerated() {
+  /// - Parameter whole: let lines grow past the terminal's width rather than shorten a cell.
+  func print(_ table: Table, whole: Bool = false) throws(CommandFailure) {
+    for (index, line) in table.lines(width: whole ? nil : columns).enumerated() {
       try out.line(index == 0 ? bold(line) : line)
     }
   }
