@@ -79,37 +79,32 @@ struct MetadataReader {
   }
 
   func integer(_ name: String, _ range: ClosedRange<Int>, default fallback: Int? = nil) throws(ModelError) -> Int {
-    do {
-      guard let value = try file.metadata.integer(key(name)) ?? fallback else {
-        return try file.metadata.requiredInteger(key(name))
-      }
-      guard range.contains(value) else {
-        throw unsupported(
-          name, expected: "an integer from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
-      }
-      return value
-    } catch let error as ModelFileError {
-      throw .file(error)
-    } catch {
-      throw error as? ModelError ?? unsupported(name, expected: "an integer", found: "\(error)")
+    let value = try required(name, fallback) { metadata, key throws(ModelFileError) in try metadata.integer(key) }
+    guard range.contains(value) else {
+      throw unsupported(name, expected: "an integer from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
     }
+    return value
   }
 
   func float(_ name: String, _ range: ClosedRange<Double>, default fallback: Double? = nil) throws(ModelError) -> Double
   {
-    do {
-      guard let value = try file.metadata.float(key(name)) ?? fallback else {
-        return try file.metadata.requiredFloat(key(name))
-      }
-      guard range.contains(value) else {
-        throw unsupported(
-          name, expected: "a number from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+    let value = try required(name, fallback) { metadata, key throws(ModelFileError) in try metadata.float(key) }
+    guard range.contains(value) else {
+      throw unsupported(name, expected: "a number from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+    }
+    return value
+  }
+
+  private func required<Value>(
+    _ name: String, _ fallback: Value?, _ read: (GGUFMetadata, String) throws(ModelFileError) -> Value?
+  ) throws(ModelError) -> Value {
+    do throws(ModelFileError) {
+      guard let value = try read(file.metadata, key(name)) ?? fallback else {
+        throw ModelFileError(.missing, path: file.path, key: key(name), expected: "this key", found: "none")
       }
       return value
-    } catch let error as ModelFileError {
-      throw .file(error)
     } catch {
-      throw error as? ModelError ?? unsupported(name, expected: "a number", found: "\(error)")
+      throw .file(error)
     }
   }
 

@@ -81,7 +81,7 @@ final class WeightLoader {
       let group = try AlignedBuffer<UInt8>(count: layout.groupBytes(columns: count))
       let values = try AlignedBuffer<Float>(count: count)
       let source = unsafe file.bytes(of: tensor)
-      if let base = unsafe source.baseAddress {
+      if let base = source.baseAddress {
         unsafe layout.pack(rows: 1, columns: count, from: base, to: group.pointer)
         unsafe layout.unpack(row: 0, columns: count, of: group.pointer, to: values.pointer)
       }
@@ -92,7 +92,7 @@ final class WeightLoader {
   }
 
   private func tensor(_ name: String, dimensions: [Int]) throws(ModelError) -> TensorInfo? {
-    do {
+    do throws(ModelFileError) {
       guard let tensor = try file.loadableIfPresent(name) else { return nil }
       // Trailing extents of 1 say nothing.
       var found = tensor.dimensions
