@@ -29,10 +29,10 @@ from tokenizers_for_fixtures import SIZES, special_ids, write_tokenizer
 CONVERTER_TYPES = ("F32", "F16", "BF16")
 
 
-def fill(model, seed: int):
+def fill(model, spec):
     """Random weights under which every part of the model matters: scores of a few units, norm weights from 0.3 to 3,
     biases and embeddings of the order of one."""
-    generator = np.random.Generator(np.random.Philox(seed))
+    generator = np.random.Generator(np.random.Philox(spec.seed))
     gemma = model.config.model_type.startswith("gemma")
     state = model.state_dict()
     tied = model.config.tie_word_embeddings
@@ -40,7 +40,9 @@ def fill(model, seed: int):
         tensor = state[name]
         shape = tuple(tensor.shape)
         if name.endswith("norm.weight"):
-            values = np.exp(generator.uniform(np.log(0.3), np.log(3.0), shape)) - (1 if gemma else 0)
+            after = gemma and ("post_attention" in name or "post_feedforward" in name)
+            low, high = spec.post_norms if after else (0.3, 3.0)
+            values = np.exp(generator.uniform(np.log(low), np.log(high), shape)) - (1 if gemma else 0)
         elif name.endswith(".bias"):
             values = generator.normal(0, 0.7, shape)
         elif "embed_tokens" in name:
@@ -63,7 +65,7 @@ def write_model(spec, folder: Path, text: Path):
     configuration = cls.config_class(**spec.config, vocab_size=vocab, bos_token_id=bos, eos_token_id=eos,
                                      pad_token_id=None)
     model = cls(configuration)
-    fill(model, spec.seed)
+    fill(model, spec)
     model.save_pretrained(folder)
     path = folder / "config.json"
     full = json.loads(path.read_text())

@@ -35,6 +35,9 @@ class Spec:
     """False where the converter does not write the window: the golden logits then come from full attention."""
     mistakes: dict = field(default_factory=dict)
     """Wrong conventions, as changes of the configuration: each must move the logits (see mistakes.py)."""
+    post_norms: tuple = (0.3, 3.0)
+    """Range of the weights of the norms before a residual addition: smaller in a deep model, which otherwise would
+    amplify rounding until nothing could be told from it."""
     vocab: int = 0
     """Size of the vocabulary; 0 takes the tokenizer kind's usual size."""
 
@@ -84,7 +87,8 @@ SPECS = [
          dict(SHAPE, rope_parameters=LLAMA3_SCALING, rms_norm_eps=1e-5, tie_word_embeddings=True),
          "llama-bpe", 14, types=("F16", "Q4_0"),
          mistakes={"no scaling": dict(rope_parameters=default_rope(500000.0)),
-                    "linear scaling": dict(rope_parameters=dict(rope_type="linear", rope_theta=500000.0, factor=8.0))}),
+                    "linear scaling": dict(
+                        rope_parameters=dict(rope_type="linear", rope_theta=500000.0, factor=8.0))}),
     Spec("mistral", "MistralForCausalLM",
          dict(SHAPE, head_dim=24, num_attention_heads=4, num_key_value_heads=1, sliding_window=16,
               rope_parameters=default_rope(1000000.0), rms_norm_eps=1e-5, tie_word_embeddings=False),
@@ -133,11 +137,11 @@ SPECS = [
               num_key_value_heads=1, head_dim=16, max_position_embeddings=256,
               rope_parameters=gemma_rope(1000000.0, 10000.0, factor=8.0), rms_norm_eps=1e-6, sliding_window=16,
               query_pre_attn_scalar=8, tie_word_embeddings=True),
-         "sentencepiece", 43, types=("F16",),
+         "sentencepiece", 43, types=("F16",), post_norms=(0.05, 0.5),
          mistakes={"scale 1/sqrt(head size)": dict(query_pre_attn_scalar=16)}),
     Spec("llama-256", "LlamaForCausalLM",
          dict(hidden_size=256, intermediate_size=512, num_hidden_layers=1, num_attention_heads=4,
               num_key_value_heads=1, head_dim=64, max_position_embeddings=256,
               rope_parameters=default_rope(10000.0), rms_norm_eps=1e-5, tie_word_embeddings=True),
-         "llama-bpe", 51, types=("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"), vocab=258),
+         "llama-bpe", 51, types=("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"), vocab=261),
 ]
