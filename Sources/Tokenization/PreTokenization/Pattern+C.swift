@@ -3,7 +3,7 @@ import CPCRE2
 /// A compiled regular expression over UTF-8 bytes. Immutable and usable from any thread.
 ///
 /// `\p{…}` follows Unicode as the installed PCRE2 knows it (10.42: version 14). Bytes that are not UTF-8 match nothing.
-final class Pattern: @unchecked Sendable {
+@safe final class Pattern: @unchecked Sendable {
   // PCRE2 documents compiled code as read-only, and so as safe to share, once the JIT compiler has run.
   fileprivate let code: OpaquePointer
   /// Whether the JIT compiler accepted it; without one (a hardened kernel, say) the interpreter runs.
@@ -33,7 +33,7 @@ final class Pattern: @unchecked Sendable {
 /// The JIT compiler's code runs on the 32 KB that PCRE2 takes of the caller's stack. A text that needs more gets a stack
 /// of its own, up to 16 MB; one that needs even that goes to the interpreter, whose heap is bounded too. Past that, the
 /// text is refused.
-struct PatternMatcher: ~Copyable {
+@safe struct PatternMatcher: ~Copyable {
   private let result: OpaquePointer
   private let context: OpaquePointer
   private var stack: OpaquePointer?
@@ -49,7 +49,7 @@ struct PatternMatcher: ~Copyable {
       throw Self.outOfMemory
     }
     unsafe (self.result, self.context) = (result, context)
-    stack = nil
+    unsafe stack = nil
     unsafe pcre2_set_heap_limit_8(context, Self.interpreterHeap)
   }
 
