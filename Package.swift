@@ -37,16 +37,13 @@ let package = Package(
       cSettings: [.unsafeFlags(["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])]),
     module("Compute", ["CKernels"]),
     module("Quantization", ["CKernels", "Compute"]),
-    module("ModelFiles", ["Compute", "CSodium"]),
+    module("ModelFiles", ["Compute", "Quantization", "CSodium"]),
     module("Tokenization", ["ModelFiles", "CPCRE2", "CJansson"]),
     module("Usage"),
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
     module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
-      "Pricing", ["Usage"],
-      resources: [
-        .embedInCode("Resources/hosted_prices.csv"), .embedInCode("Resources/machine_prices.csv"),
-      ]),
+      "Pricing", ["Usage"]),
     module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
     .executableTarget(
       name: "FarthingCLI",
@@ -56,7 +53,7 @@ let package = Package(
       ], swiftSettings: strict),
     tests(of: "Compute", ["CKernels"]),
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
-    tests(of: "ModelFiles"),
+    tests(of: "ModelFiles", ["Quantization"]),
     tests(of: "Tokenization", ["ModelFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),

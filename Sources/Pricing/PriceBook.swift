@@ -11,14 +11,14 @@ public struct PriceBook: Sendable {
   }
 
   /// The hosted half of the shipped book.
-  /// - Throws: `table`, if the resource is broken; a test reads it whole.
+  /// - Throws: `table`, if the table is broken; a test reads it whole.
   public static func shippedHosted() throws(PricingError) -> [HostedModel] {
-    try HostedTable.read(PackageResources.hosted_prices_csv, file: "hosted_prices.csv")
+    try HostedTable.read(ShippedTables.hosted.utf8, file: "shipped hosted prices")
   }
 
   /// The machine half of the shipped book.
   public static func shippedMachines() throws(PricingError) -> [Machine] {
-    try MachineTable.read(PackageResources.machine_prices_csv, file: "machine_prices.csv")
+    try MachineTable.read(ShippedTables.machines.utf8, file: "shipped machine prices")
   }
 
   /// The models that every comparison starts from; one of them, or both, may be historic by now.
@@ -95,6 +95,9 @@ public struct PriceBook: Sendable {
     return text[..<end]
   }
 }
+
+/// The tables that are part of the program: constants in its read-only data.
+enum ShippedTables {}
 
 extension Machine {
   fileprivate var currencyPrefix: String { (onDemand?.currency ?? .usd).prefix }
