@@ -31,6 +31,9 @@ public struct PriceBook: Sendable {
     "together:meta-llama/Llama-3.2-1B-Instruct", "deepinfra:meta-llama/Llama-3.2-3B-Instruct",
   ]
 
+  /// Both, in the order in which a receipt shows them.
+  public static var defaultComparison: [String] { referenceModels + comparedModels }
+
   /// The row for `gpt-4o`, `openai:gpt-4o`, `openai/gpt-4o` or, where that is unique, the last part of a longer name,
   /// such as `Llama-3.2-1B-Instruct`. Capitals do not matter.
   /// - Throws: `unknownName` with near names; `ambiguousName` with the candidates.
@@ -105,7 +108,7 @@ extension Machine {
 
 extension HostedModel {
   /// What follows the last slash.
-  var shortName: Substring {
+  public var shortName: Substring {
     guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return name[...] }
     return name[name.utf8.index(after: slash)...]
   }
