@@ -61,7 +61,7 @@ public protocol PoolJob: AnyObject {
     unsafe pthread_mutex_lock(mutex)
     unsafe pthread_cond_broadcast(wake)
     unsafe pthread_mutex_unlock(mutex)
-    for handle in handles { unsafe pthread_join(handle, nil) }
+    for handle in handles { pthread_join(handle, nil) }
     unsafe pthread_cond_destroy(wake)
     unsafe pthread_cond_destroy(done)
     unsafe pthread_mutex_destroy(mutex)
