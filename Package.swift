@@ -60,6 +60,7 @@ let package = Package(
     tests(of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage"]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
+    tests(of: "FarthingCLI"),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ],
   swiftLanguageModes: [.v6],
