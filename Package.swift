@@ -43,10 +43,7 @@ let package = Package(
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
     module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
-      "Pricing", ["Usage"],
-      resources: [
-        .embedInCode("Resources/hosted_prices.csv"), .embedInCode("Resources/machine_prices.csv"),
-      ]),
+      "Pricing", ["Usage"]),
     module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
     .executableTarget(
       name: "FarthingCLI",

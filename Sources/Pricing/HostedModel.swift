@@ -31,6 +31,12 @@ public struct HostedModel: Sendable, Hashable {
 
   /// `openai:gpt-4o`: selects this row alone.
   public var id: String { provider + ":" + name }
+
+  /// The vendor no longer serves it at that moment.
+  public func isRetired(at unixNanos: Int64) -> Bool {
+    guard let retires else { return false }
+    return retires <= CivilDate(unixNanos: unixNanos)
+  }
 }
 
 /// What a model costs from one day on.

@@ -10,32 +10,6 @@ public enum TokenBasis: String, Sendable, Hashable, CaseIterable {
   case sameCount = "same count"
 }
 
-/// Something a reader must know about a price before trusting it.
-public enum PriceMark: Sendable, Hashable {
-  /// The vendor no longer serves it; the price is historic.
-  case retired(CivilDate)
-  /// Still served, but an end is announced.
-  case retires(CivilDate)
-  /// A source calls it deprecated.
-  case deprecated
-  /// Read so many days before the moment of the question.
-  case stale(days: Int)
-  /// Marked as out of date by whoever wrote the row.
-  case outdated
-  /// Nobody noted when it was read.
-  case undated
-  /// In force by an announcement that nobody has confirmed since.
-  case announced(CivilDate)
-  /// The catalogues that list it state different prices.
-  case disputed
-  /// The tier above so many prompt tokens.
-  case tier(above: Int)
-  /// The price of certain hours, in minutes since midnight UTC.
-  case hours(start: Int, end: Int)
-  /// An allowance that cannot be bought.
-  case allowance
-}
-
 /// Why a total is not known.
 public enum UnknownPrice: Sendable, Hashable {
   /// No price is known for that day.

@@ -11,14 +11,14 @@ public struct PriceBook: Sendable {
   }
 
   /// The hosted half of the shipped book.
-  /// - Throws: `table`, if the resource is broken; a test reads it whole.
+  /// - Throws: `table`, if the table is broken; a test reads it whole.
   public static func shippedHosted() throws(PricingError) -> [HostedModel] {
-    try HostedTable.read(PackageResources.hosted_prices_csv, file: "hosted_prices.csv")
+    try HostedTable.read(ShippedTables.hosted.utf8, file: "shipped hosted prices")
   }
 
   /// The machine half of the shipped book.
   public static func shippedMachines() throws(PricingError) -> [Machine] {
-    try MachineTable.read(PackageResources.machine_prices_csv, file: "machine_prices.csv")
+    try MachineTable.read(ShippedTables.machines.utf8, file: "shipped machine prices")
   }
 
   /// The models that every comparison starts from; one of them, or both, may be historic by now.
@@ -30,6 +30,9 @@ public struct PriceBook: Sendable {
     "openai:gpt-4o-mini", "openai:gpt-6-luna", "google:gemini-2.5-flash-lite",
     "together:meta-llama/Llama-3.2-1B-Instruct", "deepinfra:meta-llama/Llama-3.2-3B-Instruct",
   ]
+
+  /// Both, in the order in which a receipt shows them.
+  public static var defaultComparison: [String] { referenceModels + comparedModels }
 
   /// The row for `gpt-4o`, `openai:gpt-4o`, `openai/gpt-4o` or, where that is unique, the last part of a longer name,
   /// such as `Llama-3.2-1B-Instruct`. Capitals do not matter.
@@ -96,13 +99,16 @@ public struct PriceBook: Sendable {
   }
 }
 
+/// The tables that are part of the program: constants in its read-only data.
+enum ShippedTables {}
+
 extension Machine {
   fileprivate var currencyPrefix: String { (onDemand?.currency ?? .usd).prefix }
 }
 
 extension HostedModel {
   /// What follows the last slash.
-  var shortName: Substring {
+  public var shortName: Substring {
     guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return name[...] }
     return name[name.utf8.index(after: slash)...]
   }

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Turns two JSON catalogues of prices into the CSV resources of the module Pricing, and proves that no fact was lost.
+"""Turns two JSON catalogues of prices into the tables of the module Pricing, and proves that no fact was lost.
 
-    convert_prices.py hosted_prices.json vm_prices.json ../../../Sources/Pricing/Resources
+    convert_prices.py hosted_prices.json vm_prices.json ../../../Sources/Pricing/Tables
 
-Numbers are copied as the text that stands in the source; nothing passes through floating point. After writing, the
+A table is CSV with notes before its header, held in a string literal of a Swift file: so it lies in the read-only data
+of the one binary, costs nothing until it is asked for, and compiles in a tenth of a second (48 KB as an array of bytes,
+which is what SwiftPM's `.embedInCode` makes of a file, took nine).
+
+Numbers are copied as the text that stands in the source; nothing passes through floating point. After encoding, the
 CSV is read back, the JSON rows are rebuilt from it, and any difference fails.
 
-hosted_prices.csv, one line per statement (column `line`):
+The hosted table has one line per statement (column `line`):
   model   a hosted model with the price in force when it was read (`from`: since when, empty: not known)
   price   the same model's price at another time (`from`); status `announced` where that lies after the reading
   tier    a price above so many prompt tokens, belonging to the price with the same `from`
@@ -134,6 +138,21 @@ def decoded(data):
     return list(csv.DictReader(lines[first:]))
 
 
+def swift(name, title, data):
+    assert '"""#' not in data and "\\#" not in data
+    indented = "".join("    " + line + "\n" for line in data.splitlines())
+    return f'''extension ShippedTables {{
+  /// {title}, as CSV. Written by Tests/Fixtures/pricing/convert_prices.py; the columns are explained there and
+  /// where the table is read.
+  static var {name}: String {{
+    #"""
+{indented}
+    """#
+  }}
+}}
+'''
+
+
 def none(value):
     return value or None
 
@@ -213,8 +232,8 @@ def main():
         assert before == rebuilt_machine(line), (before, line)
 
     out = pathlib.Path(folder)
-    (out / "hosted_prices.csv").write_text(hosted_csv)
-    (out / "machine_prices.csv").write_text(machine_csv)
+    (out / "HostedPrices.swift").write_text(swift("hosted", "Hosted models", hosted_csv))
+    (out / "MachinePrices.swift").write_text(swift("machines", "Machines for rent", machine_csv))
     print(f"{len(hosted['prices'])} hosted models, {len(machines['vms'])} machines: every fact read back")
 
 
