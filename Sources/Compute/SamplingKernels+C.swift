@@ -27,30 +27,33 @@ import CKernels
 
   /// The largest logit of each block. Not-a-number counts as -infinity, +infinity as the largest finite number.
   /// - Shapes: logits [count]; maxima [blocks(of: count)], overwritten.
-  public func blockMaxima(
-    _ logits: UnsafePointer<Float>, count: Int, into maxima: UnsafeMutablePointer<Float>
-  ) {
-    unsafe table.pointee.block_maxima(logits, count, maxima)
+  /// - Precondition: maxima has at least so many elements.
+  public func blockMaxima(_ logits: View<Float>, into maxima: View<Float>) {
+    precondition(maxima.count >= Self.blocks(of: logits.count))
+    unsafe table.pointee.block_maxima(logits.pointer, logits.count, maxima.pointer)
   }
 
-  /// The tokens with a logit of at least `threshold`, by ascending id.
+  /// The tokens with a logit of at least `threshold`, by ascending id, and their logits.
   /// - Shapes: logits [count]; maxima as `blockMaxima` leaves them; ids, values [count], overwritten from the front.
-  /// - Precondition: threshold is finite.
+  /// - Precondition: threshold is finite, and the views are as large as said.
   /// - Returns: how many tokens were found.
   public func gather(
-    _ logits: UnsafePointer<Float>, count: Int, maxima: UnsafePointer<Float>, threshold: Float,
-    ids: UnsafeMutablePointer<Int32>, values: UnsafeMutablePointer<Float>
+    _ logits: View<Float>, maxima: View<Float>, threshold: Float, ids: View<Int32>, values: View<Float>
   ) -> Int {
-    unsafe table.pointee.gather(logits, count, maxima, threshold, ids, values)
+    precondition(threshold.isFinite && maxima.count >= Self.blocks(of: logits.count))
+    precondition(ids.count >= logits.count && values.count >= logits.count)
+    return unsafe table.pointee.gather(
+      logits.pointer, logits.count, maxima.pointer, threshold, ids.pointer, values.pointer)
   }
 
   /// weight = e^((x - largest) * inverseTemperature), and its sums per block in one fixed order.
   /// - Shapes: x [count]; weights [count] or nil if only sums are wanted; sums [blocks(of: count)], overwritten.
-  /// - Precondition: `largest` is finite and no x is larger, +infinity aside.
+  /// - Precondition: `largest` is finite and no x is larger, +infinity aside; the views are as large as said.
   public func weigh(
-    _ x: UnsafePointer<Float>, count: Int, largest: Float, inverseTemperature: Float,
-    weights: UnsafeMutablePointer<Float>?, sums: UnsafeMutablePointer<Float>
+    _ x: View<Float>, largest: Float, inverseTemperature: Float, weights: View<Float>?, sums: View<Float>
   ) {
-    unsafe table.pointee.weigh(x, count, largest, inverseTemperature, weights, sums)
+    precondition(largest.isFinite && sums.count >= Self.blocks(of: x.count))
+    precondition((weights?.count ?? x.count) >= x.count)
+    unsafe table.pointee.weigh(x.pointer, x.count, largest, inverseTemperature, weights?.pointer, sums.pointer)
   }
 }

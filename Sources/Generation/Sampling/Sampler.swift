@@ -1,5 +1,6 @@
 import Compute
 import Glibc
+import Tokenization
 
 /// A token that was chosen.
 public struct SampledToken: Sendable, Hashable {
@@ -68,14 +69,12 @@ public struct Sampler: Sendable {
   /// among its threads, or compute those of a slice of logits while it is still in the cache.
   /// - Shapes: logits [vocabulary]; maxima [(vocabulary + 127) / 128], of which `blocks` is overwritten.
   public func summarize(
-    _ logits: UnsafeBufferPointer<Float>, blocks: Range<Int>, into maxima: UnsafeMutableBufferPointer<Float>
+    _ logits: View<Float>, blocks: Range<Int>, into maxima: View<Float>
   ) {
-    precondition(logits.count == vocabulary && maxima.count >= SamplingKernels.blocks(of: vocabulary))
-    precondition(blocks.lowerBound >= 0 && blocks.upperBound <= SamplingKernels.blocks(of: vocabulary))
-    guard !blocks.isEmpty, let from = unsafe logits.baseAddress, let to = unsafe maxima.baseAddress else { return }
+    precondition(logits.count == vocabulary, "logits of another vocabulary")
     let start = blocks.lowerBound * Self.blockSize
-    let count = min(blocks.upperBound * Self.blockSize, vocabulary) - start
-    unsafe kernels.blockMaxima(from + start, count: count, into: to + blocks.lowerBound)
+    let end = min(blocks.upperBound * Self.blockSize, vocabulary)
+    kernels.blockMaxima(logits.part(start, end - start), into: maxima.part(blocks.lowerBound, blocks.count))
   }
 
   /// Chooses the token that comes at `position`.
@@ -87,20 +86,12 @@ public struct Sampler: Sendable {
   ///   - maxima: what `summarize` found for all blocks, or nil to find it here. Changed where biases and penalties reach.
   /// - Throws: `SamplingError.noCandidate` if every logit is NaN or -infinity.
   public func sample(
-    logits: UnsafeMutableBufferPointer<Float>, history: Span<TokenID>, position: Int, scratch: SamplerScratch,
-    maxima: UnsafeMutableBufferPointer<Float>? = nil
+    logits: View<Float>, history: Span<TokenID>, position: Int, scratch: SamplerScratch, maxima: View<Float>? = nil
   ) throws(SamplingError) -> SampledToken {
     precondition(logits.count == vocabulary && scratch.vocabulary == vocabulary, "logits of another vocabulary")
-    guard let base = unsafe logits.baseAddress else { throw .noCandidate(position: position) }
-    let blockMaxima: UnsafeMutablePointer<Float>
-    if let given = unsafe maxima, let address = unsafe given.baseAddress {
-      precondition(given.count >= SamplingKernels.blocks(of: vocabulary))
-      unsafe blockMaxima = address
-    } else {
-      unsafe blockMaxima = scratch.maxima.pointer
-      unsafe kernels.blockMaxima(base, count: vocabulary, into: blockMaxima)
-    }
-    let pass = unsafe SamplingPass(kernels: kernels, logits: base, maxima: blockMaxima, scratch: scratch)
+    if maxima == nil { kernels.blockMaxima(logits, into: scratch.maxima.view) }
+    let pass = SamplingPass(
+      kernels: kernels, logits: logits, maxima: maxima ?? scratch.maxima.view, scratch: scratch)
     let changed = adjust(pass, history: history)
     defer { pass.restore(changed) }
 
@@ -169,16 +160,12 @@ public struct Sampler: Sendable {
 
   /// ln of the probability of a token under the model: the softmax of the logits as they are, without any parameter.
   /// -infinity for a token that cannot occur; NaN if no token can. One pass of exponentials over the vocabulary.
-  public func logProbability(
-    of token: TokenID, logits: UnsafeMutableBufferPointer<Float>, scratch: SamplerScratch
-  ) -> Double {
+  public func logProbability(of token: TokenID, logits: View<Float>, scratch: SamplerScratch) -> Double {
     precondition(logits.count == vocabulary && scratch.vocabulary == vocabulary, "logits of another vocabulary")
-    precondition((0..<vocabulary).contains(Int(token)), "a token outside the vocabulary")
-    guard let base = unsafe logits.baseAddress else { return .nan }
-    unsafe kernels.blockMaxima(base, count: vocabulary, into: scratch.maxima.pointer)
-    let pass = unsafe SamplingPass(kernels: kernels, logits: base, maxima: scratch.maxima.pointer, scratch: scratch)
+    kernels.blockMaxima(logits, into: scratch.maxima.view)
+    let pass = SamplingPass(kernels: kernels, logits: logits, maxima: scratch.maxima.view, scratch: scratch)
     guard let largest = pass.largest() else { return .nan }
-    let logit = unsafe min(base[Int(token)], .greatestFiniteMagnitude)
+    let logit = min(logits[Int(token)], .greatestFiniteMagnitude)
     if logit.isNaN { return -.infinity }
     return Double(logit) - Double(largest) - log(pass.totalWeight(largest: largest))
   }

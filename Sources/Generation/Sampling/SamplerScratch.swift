@@ -1,4 +1,5 @@
 import Compute
+import Tokenization
 
 /// Working memory for choosing a token out of a vocabulary, allocated once and used for one token after another.
 ///
@@ -20,7 +21,7 @@ public final class SamplerScratch: @unchecked Sendable {
   /// Tokens whose logits were changed, and what they were before.
   let changedIDs: AlignedBuffer<TokenID>
   let changedValues: AlignedBuffer<Float>
-  let selection: SelectionScratch
+  let selection: Selection
 
   /// - Precondition: vocabulary is positive and fits `TokenID`.
   /// - Throws: `SystemError` if the address space or the commit limit is exhausted.
@@ -38,6 +39,6 @@ public final class SamplerScratch: @unchecked Sendable {
       min(vocabulary, SamplingParameters.maximumBiases) + min(vocabulary, SamplingParameters.maximumWindow)
     changedIDs = try AlignedBuffer(count: changes)
     changedValues = try AlignedBuffer(count: changes)
-    selection = try SelectionScratch(capacity: max(vocabulary, blocks))
+    selection = try Selection(capacity: max(vocabulary, blocks))
   }
 }

@@ -1,3 +1,5 @@
+import Tokenization
+
 /// Why a token could not be chosen, or why the parameters for choosing one are refused.
 public enum SamplingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A parameter outside its range. `allowed` says the range in words.

@@ -1,3 +1,5 @@
+import Tokenization
+
 /// What is added to the logit of one token before anything else happens to it.
 public struct LogitBias: Sendable, Hashable {
   public var token: TokenID

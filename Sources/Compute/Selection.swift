@@ -1,15 +1,42 @@
-import Compute
-
 /// Where a descending order is cut without being made: everything larger than `value` stays, and of what equals it the
 /// first `ties` in the order of ids.
-struct Cut: Equatable {
-  var value: Float
-  var ties: Int
+public struct Cut: Equatable, Sendable {
+  public var value: Float
+  public var ties: Int
+
+  public init(value: Float, ties: Int) {
+    self.value = value
+    self.ties = ties
+  }
+
+  /// Moves what stays to the front, in its order.
+  /// - Shapes: ids, values [count].
+  /// - Returns: how many stay.
+  public func apply(ids: View<Int32>, values: View<Float>) -> Int {
+    precondition(ids.count == values.count)
+    let count = values.count
+    let ids = unsafe ids.pointer
+    let values = unsafe values.pointer
+    var kept = 0
+    var tiesLeft = ties
+    for index in 0..<count {
+      let value = unsafe values[index]
+      var stays = value > self.value
+      if value == self.value, tiesLeft > 0 {
+        tiesLeft &-= 1
+        stays = true
+      }
+      unsafe ids[kept] = ids[index]
+      unsafe values[kept] = value
+      if stays { kept &+= 1 }
+    }
+    return kept
+  }
 }
 
 /// Finds cuts by radix selection: bits of the numbers are counted digit by digit from the top, and only the digit that
 /// holds the cut is looked into further. Linear in the count for every input; nothing is sorted.
-@safe final class SelectionScratch {
+@safe public final class Selection {
   private static let widestDigit = 11
 
   /// Digits of many numbers are 11 bits wide, in three passes; of few numbers 8 bits, which costs less to count up.
@@ -20,7 +47,9 @@ struct Cut: Equatable {
   private let counts: AlignedBuffer<Int32>
   private let sums: AlignedBuffer<Double>
 
-  init(capacity: Int) throws(SystemError) {
+  /// - Parameter capacity: how many numbers can be selected from.
+  /// - Throws: `SystemError` if the address space or the commit limit is exhausted.
+  public init(capacity: Int) throws(SystemError) {
     keys = try AlignedBuffer(count: capacity)
     masses = try AlignedBuffer(count: capacity)
     counts = try AlignedBuffer(count: 1 << Self.widestDigit)
@@ -28,11 +57,13 @@ struct Cut: Equatable {
   }
 
   /// The cut that keeps exactly `rank` of the values.
-  /// - Precondition: 1 <= rank <= count <= capacity; no value is NaN.
-  func largest(_ rank: Int, of values: UnsafePointer<Float>, count: Int) -> Cut {
+  /// - Precondition: 1 <= rank <= values.count <= capacity; no value is NaN.
+  public func largest(_ rank: Int, of values: View<Float>) -> Cut {
+    let count = values.count
     precondition(rank >= 1 && rank <= count && count <= keys.count)
     let keys = unsafe keys.pointer
     let histogram = unsafe counts.pointer
+    let values = unsafe values.pointer
     for index in 0..<count { unsafe keys[index] = Self.key(values[index]) }
     var left = count
     var wanted = rank
@@ -61,14 +92,15 @@ struct Cut: Equatable {
 
   /// The cut that keeps the fewest of the largest values whose weights together reach `target`; all of them if none do.
   /// Equal values must have equal weights.
-  /// - Precondition: 1 <= count <= capacity; no value is NaN, no weight is negative or NaN.
-  func mass(
-    _ target: Double, of values: UnsafePointer<Float>, weights: UnsafePointer<Float>, count: Int
-  ) -> Cut {
-    precondition(count >= 1 && count <= keys.count)
+  /// - Precondition: 1 <= values.count == weights.count <= capacity; no value is NaN, no weight is negative or NaN.
+  public func mass(_ target: Double, of values: View<Float>, weights: View<Float>) -> Cut {
+    let count = values.count
+    precondition(count >= 1 && count <= keys.count && weights.count == count)
     let keys = unsafe keys.pointer
     let masses = unsafe masses.pointer
     let sums = unsafe sums.pointer
+    let values = unsafe values.pointer
+    let weights = unsafe weights.pointer
     for index in 0..<count {
       unsafe keys[index] = Self.key(values[index])
       unsafe masses[index] = weights[index]
