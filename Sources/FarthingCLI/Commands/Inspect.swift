@@ -1,28 +1,35 @@
+import Compute
 import ModelFiles
+import Transformers
 import Usage
 
 /// `inspect FILE`: what is in a model file, without loading it.
 enum Inspect {
   private static let full = Option.flag("--full", help: "show long arrays and long texts whole")
+  private static let context: Option<Int?> = .integer(
+    "--ctx-size", "-c", in: 1...Int(Int32.max),
+    help: "tokens of context to count the memory for (default: what the model was trained on)")
 
   static let command = Command(
     name: "inspect", summary: "show a model file: metadata, tensors, bytes per type, memory it will need",
     operands: .one("FILE"),
     about: "FILE is a GGUF file; of a split model, its first part. Nothing is loaded, whatever the size.",
-    options: [full],
+    options: [context, full],
     run: { (arguments, console) throws(CommandFailure) in
       let path = arguments.operands[0]
       let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
       if arguments[Command.json] {
-        try console.json { json in write(file, full: arguments[full], to: &json) }
+        try console.json { json in write(file, full: arguments[full], context: arguments[context], to: &json) }
       } else {
-        try print(file, full: arguments[full], to: console)
+        try print(file, full: arguments[full], context: arguments[context], to: console)
       }
     })
 
   // MARK: For people
 
-  private static func print(_ file: GGUFFile, full: Bool, to console: Console) throws(CommandFailure) {
+  private static func print(
+    _ file: GGUFFile, full: Bool, context: Int?, to console: Console
+  ) throws(CommandFailure) {
     var facts = Table(columns: [.init(title: "file"), .init(title: printable(file.path), flexible: true)])
     facts.rows = [
       ["format", "GGUF version \(file.version)" + (file.parts.count > 1 ? " in \(file.parts.count) parts" : "")],
@@ -37,7 +44,7 @@ enum Inspect {
     }
     try printTensors(of: file, to: console)
     try printTypes(of: file, to: console)
-    try printMemory(of: file, to: console)
+    try printMemory(of: file, context: context, to: console)
   }
 
   private static func printMetadata(of file: GGUFFile, full: Bool, to console: Console) throws(CommandFailure) {
@@ -90,14 +97,30 @@ enum Inspect {
     try console.print(table)
   }
 
-  private static func printMemory(of file: GGUFFile, to console: Console) throws(CommandFailure) {
-    let needs = MemoryNeed.of(file)
+  private static func printMemory(
+    of file: GGUFFile, context: Int?, to console: Console
+  ) throws(CommandFailure) {
     try console.out.line()
-    var table = Table(columns: [.init(title: "memory"), .init(title: "bytes", right: true), .init(title: "")])
-    for need in needs { table.rows.append([need.name, grouped(need.bytes), readableBytes(need.bytes)]) }
-    try console.print(table)
-    if !file.unreadableTensors.isEmpty {
-      try console.out.line("This file holds types that are not supported: it cannot be run.")
+    guard file.unreadableTensors.isEmpty else {
+      return try console.out.line("This file cannot be run: it holds tensors of types that are not supported.")
+    }
+    do {
+      let need = try Need(file, context: context)
+      var table = Table(columns: [
+        .init(title: "memory to run it", flexible: true), .init(title: "bytes", right: true),
+        .init(title: "", right: true),
+      ])
+      for (name, bytes) in [
+        ("weights, packed", need.weights), ("buffers", need.scratch),
+        ("keys and values of \(grouped(need.context)) tokens", need.kv), ("together", need.total),
+      ] {
+        table.rows.append([name, grouped(bytes), readableBytes(bytes)])
+      }
+      try console.print(table)
+    } catch let error as ModelError {
+      try console.out.line("This file cannot be run: " + printable(error.description))
+    } catch {
+      throw .failed("\(error)")
     }
   }
 
@@ -134,7 +157,7 @@ enum Inspect {
 extension Inspect {
   // MARK: For machines
 
-  private static func write(_ file: GGUFFile, full: Bool, to json: inout JSONWriter) {
+  private static func write(_ file: GGUFFile, full: Bool, context: Int?, to json: inout JSONWriter) {
     json.field("path", file.path)
     json.field("version", file.version)
     json.field("parts", file.parts.count)
@@ -163,9 +186,15 @@ extension Inspect {
         }
       }
     }
-    json.field("supported", file.unreadableTensors.isEmpty)
+    let need = file.unreadableTensors.isEmpty ? try? Need(file, context: context) : nil
+    json.field("supported", need != nil)
+    guard let need else { return json.null("memory") }
     json.object("memory") { json in
-      for need in MemoryNeed.of(file) { json.field(need.key, need.bytes) }
+      json.field("context", need.context)
+      json.field("weights_bytes", need.weights)
+      json.field("scratch_bytes", need.scratch)
+      json.field("kv_bytes", need.kv)
+      json.field("total_bytes", need.total)
     }
   }
 
@@ -204,6 +233,25 @@ extension Inspect {
     case .strings(let array): list(array.count) { $1.value(array.text(at: $0) ?? "\u{fffd}") }
     case .nested(let count): json.object(key) { json in json.field("count", count) }
     }
+  }
+}
+
+/// The memory that running a file takes, with the settings that `run` has by default.
+private struct Need {
+  let context: Int
+  let weights: Int
+  let scratch: Int
+  let total: Int
+  var kv: Int { total - weights - scratch }
+
+  /// - Parameter context: nil for what the model was trained on.
+  init(_ file: GGUFFile, context: Int?) throws(ModelError) {
+    let configuration = try ModelConfiguration(file)
+    let need = MemoryNeed(file, configuration: configuration, kv: .f16, batch: 128, threads: 1)
+    self.context = context ?? configuration.contextLength
+    weights = need.weightBytes
+    scratch = need.scratchBytes
+    total = need.total(positions: self.context)
   }
 }
 

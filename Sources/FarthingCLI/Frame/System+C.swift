@@ -30,6 +30,24 @@ enum System {
     return nil
   }
 
+  /// The words of the command line after the program's own name.
+  ///
+  /// Swift reads them from `/proc`, which a bare chroot or container may lack. The kernel has put them right below the
+  /// environment (System V ABI, process initialisation: count, arguments, null, environment, null), so there they are
+  /// found without it.
+  static func arguments() -> [String] {
+    let words = CommandLine.arguments
+    if !words.isEmpty { return Array(words.dropFirst()) }
+    var found: [String] = []
+    var place = unsafe UnsafeRawPointer(environ) - 2 * MemoryLayout<UInt>.stride
+    while unsafe place.load(as: UInt.self) != UInt(found.count) {
+      guard let word = unsafe place.load(as: UnsafePointer<CChar>?.self) else { return [] }
+      found.append(unsafe String(cString: word))
+      unsafe place -= MemoryLayout<UInt>.stride
+    }
+    return found.dropLast().reversed()
+  }
+
   static func describe(_ code: Int32) -> String {
     unsafe String(cString: strerror(code))
   }
