@@ -51,9 +51,13 @@ let package = Package(
         "Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing",
         "Serving",
       ], swiftSettings: strict),
+    // Builds small model files and their hostile variants, for the tests and fuzzers of every module that reads them.
+    .target(
+      name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     tests(of: "Compute", ["CKernels"]),
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
-    tests(of: "ModelFiles", ["Quantization"]),
+    tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
     tests(of: "Tokenization", ["ModelFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
