@@ -84,7 +84,7 @@ public struct GGUFMutations: Sendable {
     let remaining = UInt64(original.count - field.offset - field.width)
     var values: Set<UInt64> = [0, 1, 2, now &- 1, now &+ 1, .max, .max - 1, 1 << 63, (1 << 63) - 1]
     values.formUnion([
-      1 << 31, (1 << 31) - 1, 1 << 32, (1 << 32) - 1, (1 << 32) + now, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF,
+      1 << 31, (1 << 31) - 1, 1 << 32, (1 << 32) - 1, (1 << 32) &+ now, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF,
     ])
     values.formUnion([remaining, remaining &+ 1, remaining &- 1, UInt64(original.count)])
     if let limit = limit(of: field.kind) { values.formUnion([limit - 1, limit, limit + 1]) }
@@ -94,12 +94,12 @@ public struct GGUFMutations: Sendable {
     case .version: values.formUnion([0x0300_0000, 0x0200_0000, 1, 2, 3, 4])
     case .tensorOffset:
       // Near the top, so that the sum with the beginning of the data wraps into the file.
-      values.formUnion([32, 33, now + 32, remaining / 32 * 32])
+      values.formUnion([32, 33, now &+ 32, remaining / 32 * 32])
       for step: UInt64 in 1...40 { values.insert(UInt64.max - 32 * step + 1) }
     case .arrayLength, .stringLength, .keyLength, .tensorNameLength, .tensorCount, .keyCount, .dimension:
       for size: UInt64 in [2, 4, 8, 12, 14, 18, 20, 24, 33, 34, 144, 210] {
         // Products that wrap to almost nothing, and to just what the field asks for now.
-        values.formUnion([.max / size, .max / size + 1, .max / size + 1 &+ now])
+        values.formUnion([.max / size, .max / size + 1, .max / size &+ 1 &+ now])
         values.formUnion([remaining / size, remaining / size + 1])
       }
     case .magic, .dimensionCount, .value: break
