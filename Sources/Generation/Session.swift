@@ -69,7 +69,8 @@ public final class Session {
   /// - Precondition: the session's last pass was the engine's last.
   public func sample(_ sampler: Sampler) throws(SamplingError) -> SampledToken {
     let logits = engine.pass.logits(row: engine.pass.count - 1)
+    let history = tokens
     return try sampler.sample(
-      logits: logits, history: tokens.span, position: tokens.count, scratch: engine.scratch)
+      logits: logits, history: history.span, position: history.count, scratch: engine.scratch)
   }
 }
