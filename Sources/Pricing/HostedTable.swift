@@ -17,14 +17,14 @@ enum HostedTable {
   static func read(_ bytes: some Sequence<UInt8>, file: String) throws(PricingError) -> [HostedModel] {
     let table = try CSVTable(bytes, file: file, columns: columns, required: required)
     var models: [HostedModel] = []
+    var seen: Set<[UInt8]> = []
     for row in table.rows {
       let provider = try row.required("provider")
       let name = try row.required("model")
       if row.text("line") == "model" {
-        guard !models.contains(where: { $0.names(provider, name) }) else {
-          throw row.error("model", "\(provider):\(name) is there twice")
-        }
-        models.append(try model(row, provider: provider, name: name))
+        let model = try model(row, provider: provider, name: name)
+        guard seen.insert(Array(model.id.utf8)).inserted else { throw row.error("model", "\(model.id) is there twice") }
+        models.append(model)
       } else {
         guard let last = models.indices.last, models[last].names(provider, name) else {
           throw row.error("model", "this line does not follow the model line of \(provider):\(name)")

@@ -82,10 +82,15 @@ public struct HourlyPrice: Sendable, Hashable {
   public let marks: [PriceMark]
 
   /// A price that a person gave, for a machine in the price book or for the one at hand.
-  public static func given(_ hourly: Rate, vcpus: Int, machine: Machine? = nil) -> HourlyPrice {
+  /// - Parameter vcpus: of the machine at hand; of no account where the row says how many there are.
+  /// - Throws: `currencies`, `tooPrecise`, where the row adds a price of its own for bursts.
+  public static func given(
+    _ hourly: Rate, vcpus: Int, machine: Machine? = nil
+  ) throws(PricingError) -> HourlyPrice {
     HourlyPrice(
       machine: machine, kind: .given, hourly: hourly,
-      vcpus: machine?.sustainedVCPUs ?? ExactDecimal(Int64(max(1, vcpus))), saturated: nil, marks: [])
+      vcpus: machine?.sustainedVCPUs ?? ExactDecimal(Int64(max(1, vcpus))),
+      saturated: try machine?.saturated(hourly), marks: hourly.picos == 0 ? [.zero] : [])
   }
 }
 
@@ -115,13 +120,13 @@ extension Machine {
       marks.append(.undated)
     }
     if stale { marks.append(.outdated) }
-    if allowance { marks.append(.allowance) }
+    if allowance { marks.append(.allowance) } else if rate.picos == 0 { marks.append(.zero) }
     return HourlyPrice(
       machine: self, kind: kind, hourly: rate, vcpus: sustainedVCPUs, saturated: try saturated(rate), marks: marks)
   }
 
   /// price + vCPUs x (1 - baseline) x surplus price, exactly. Nil for machines without a baseline.
-  private func saturated(_ hourly: Rate) throws(PricingError) -> Rate? {
+  func saturated(_ hourly: Rate) throws(PricingError) -> Rate? {
     guard let burst, burst.baselinePercent < 100 else { return nil }
     let beyond = Int128(vcpus) * Int128(100 - burst.baselinePercent)
     return try hourly.adding(burst.surplus.scaled(by: beyond, over: 100, unit: hourly.unit))

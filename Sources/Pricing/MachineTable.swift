@@ -13,9 +13,10 @@ enum MachineTable {
   static func read(_ bytes: some Sequence<UInt8>, file: String) throws(PricingError) -> [Machine] {
     let table = try CSVTable(bytes, file: file, columns: columns, required: required)
     var machines: [Machine] = []
+    var seen: Set<[UInt8]> = []
     for row in table.rows {
       let machine = try machine(row)
-      guard !machines.contains(where: { $0.id.utf8.elementsEqual(machine.id.utf8) }) else {
+      guard seen.insert(Array(machine.id.utf8)).inserted else {
         throw row.error("type", "\(machine.id) is there twice")
       }
       machines.append(machine)

@@ -24,6 +24,8 @@ public enum PriceMark: Sendable, Hashable {
   case hours(start: Int, end: Int)
   /// An allowance that cannot be bought.
   case allowance
+  /// A price of nothing: no machine is free, so whatever follows from it leaves something out.
+  case zero
 }
 
 extension PriceMark: CustomStringConvertible {
@@ -40,6 +42,7 @@ extension PriceMark: CustomStringConvertible {
     case .tier(let above): "tier above \(above) prompt tokens"
     case .hours(let start, let end): "hours \(Self.clock(start)) to \(Self.clock(end)) UTC"
     case .allowance: "free allowance, not for sale"
+    case .zero: "a price of zero leaves something out"
     }
   }
 

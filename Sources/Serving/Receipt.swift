@@ -17,6 +17,10 @@ public struct Receipt: Sendable, Hashable {
   public var cost: CostHere
   public var hosted: [HostedQuote]
 
+  /// What to do about `noPrice`.
+  static let noPriceAdvice =
+    "no price known for this machine; give --usd-per-hour 0.0168 or --vm TYPE, or set FARTHING_VM"
+
   public init(usage: UsageRecord, cost: CostHere = .noPrice, hosted: [HostedQuote] = []) {
     self.usage = usage
     self.cost = cost
@@ -57,8 +61,8 @@ public struct ReceiptPricing: Sendable {
 
   /// Looks up what the choice names; only the parts of the price book that it needs are read.
   /// - Parameter unixNanos: now; it decides what is retired and what is stale.
-  /// - Throws: `notADecimal`, `unknownName`, `ambiguousName`, `noPrice` and their like, worded for the person who
-  ///   typed the name.
+  /// - Throws: `option`, which names the option or the variable and holds `notADecimal`, `unknownName`,
+  ///   `ambiguousName`, `noPrice` or their like.
   public init(_ choice: PriceChoice, at unixNanos: Int64) throws(PricingError) {
     machine = try Self.hourlyPrice(choice, at: unixNanos)
     compared = try Self.comparedModels(choice.against, at: unixNanos)
@@ -71,14 +75,27 @@ public struct ReceiptPricing: Sendable {
 
   /// A given price comes before the price of a row; the row then still says which machine it is.
   private static func hourlyPrice(_ choice: PriceChoice, at unixNanos: Int64) throws(PricingError) -> HourlyPrice? {
+    let name = choice.vm ?? choice.environmentVM ?? ""
+    let vmOption = choice.vm == nil ? "FARTHING_VM" : "--vm"
     var row: Machine?
-    if let name = choice.vm ?? choice.environmentVM, !name.isEmpty {
-      row = try PriceBook(machines: PriceBook.shippedMachines()).machine(name)
+    if !name.isEmpty {
+      row = try named(vmOption) { () throws(PricingError) in
+        try PriceBook(machines: PriceBook.shippedMachines()).machine(name)
+      }
     }
     if let given = choice.usdPerHour {
-      return .given(try Rate.perHour(given), vcpus: choice.localVCPUs, machine: row)
+      return try named("--usd-per-hour") { () throws(PricingError) in
+        try .given(Rate.perHour(given), vcpus: choice.localVCPUs, machine: row)
+      }
     }
-    return try row?.price(.onDemand, at: unixNanos)
+    return try named(vmOption) { () throws(PricingError) in try row?.price(.onDemand, at: unixNanos) }
+  }
+
+  /// Says in an error which option it is about.
+  private static func named<Value>(
+    _ option: String, _ body: () throws(PricingError) -> Value
+  ) throws(PricingError) -> Value {
+    do { return try body() } catch { throw .option(option, error) }
   }
 
   private static func comparedModels(_ against: String?, at unixNanos: Int64) throws(PricingError) -> [HostedModel] {
@@ -87,7 +104,7 @@ public struct ReceiptPricing: Sendable {
     let book = PriceBook(hosted: try PriceBook.shippedHosted())
     var models: [HostedModel] = []
     for name in names ?? PriceBook.defaultComparison {
-      let model = try book.hostedModel(name)
+      let model = try named("--against") { () throws(PricingError) in try book.hostedModel(name) }
       // A person may name a retired model; the default list shows only the reference of every comparison past its end.
       let shown = names != nil || PriceBook.referenceModels.contains(name) || !model.isRetired(at: unixNanos)
       if shown, !models.contains(model) { models.append(model) }

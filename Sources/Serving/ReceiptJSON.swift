@@ -98,7 +98,7 @@ public enum ReceiptJSON {
       switch cost {
       case .noPrice:
         json.null("price")
-        json.field("note", "no price known for this machine; give --usd-per-hour or --vm, or set FARTHING_VM")
+        json.field("note", Receipt.noPriceAdvice)
         json.null("allocated")
         json.null("marginal")
       case .failed(let error):

@@ -30,37 +30,47 @@ struct ReceiptLayout {
   }
 
   struct Row {
+    /// Indented by two columns for each.
+    var level = 0
     var label: String
-    /// Decimal text with its currency; empty where there is none.
+    /// Decimal text with its currency; empty for a remark that runs over all columns.
     var amount: String
     var remark: String
   }
 
   /// Rows of label, amount and remark in three columns; where they do not fit, each label on its own line.
   mutating func table(_ rows: [Row], indent: Int = 4) {
-    let labels = rows.map(\.label.unicodeScalars.count).max() ?? 0
-    let before = rows.map { Self.beforePoint($0.amount) }.max() ?? 0
-    let after = rows.map { $0.amount.utf8.count - Self.beforePoint($0.amount) }.max() ?? 0
-    let amountColumn = indent + labels + 2
-    let remarkColumn = amountColumn + before + after + 2
+    let amounts = rows.filter { !$0.amount.isEmpty }
+    let labels = amounts.map { $0.level * 2 + $0.label.unicodeScalars.count }.max() ?? 0
+    let before = amounts.map { Self.beforePoint($0.amount) }.max() ?? 0
+    let after = amounts.map { $0.amount.utf8.count - Self.beforePoint($0.amount) }.max() ?? 0
+    let remarkColumn = indent + labels + 2 + before + after + 2
     let fits = width - remarkColumn >= Self.leastBodyWidth
     for row in rows {
-      let amount = padded(
-        String(repeating: " ", count: before - Self.beforePoint(row.amount)) + row.amount, before + after)
-      if fits {
-        wrap(
-          row.remark, indent: remarkColumn,
-          first: String(repeating: " ", count: indent) + padded(row.label, labels) + "  " + amount + "  ")
-      } else {
-        wrap(row.label, indent: indent)
-        let start = String(repeating: " ", count: indent + 2) + amount + "  "
-        if width - start.utf8.count >= Self.leastBodyWidth / 2 {
-          wrap(row.remark, indent: start.utf8.count, first: start)
-        } else {
-          wrap(row.amount, indent: indent + 2)
-          wrap(row.remark, indent: indent + 2)
-        }
+      let margin = String(repeating: " ", count: indent + row.level * 2)
+      guard !row.amount.isEmpty else {
+        wrap(row.label, indent: margin.utf8.count)
+        continue
       }
+      let left = String(repeating: " ", count: before - Self.beforePoint(row.amount))
+      let amount = padded(left + row.amount, before + after) + "  "
+      if fits {
+        wrap(row.remark, indent: remarkColumn, first: padded(margin + row.label, indent + labels) + "  " + amount)
+      } else {
+        wrap(row.label, indent: margin.utf8.count)
+        stack(amount, remark: row.remark, indent: indent + 4)
+      }
+    }
+  }
+
+  /// An amount and its remark under a label.
+  private mutating func stack(_ amount: String, remark: String, indent: Int) {
+    let start = String(repeating: " ", count: indent) + amount
+    if width - start.utf8.count >= Self.leastBodyWidth / 2 {
+      wrap(remark, indent: start.utf8.count, first: start)
+    } else {
+      wrap(amount, indent: indent)
+      wrap(remark, indent: indent)
     }
   }
 

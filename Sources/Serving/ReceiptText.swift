@@ -63,9 +63,7 @@ public enum ReceiptText {
   private static func addCost(_ cost: Receipt.CostHere, _ usage: UsageRecord, to layout: inout ReceiptLayout) {
     switch cost {
     case .noPrice:
-      layout.fact(
-        "cost here",
-        "no price known for this machine; give --usd-per-hour 0.0168 or --vm TYPE, or set FARTHING_VM")
+      layout.fact("cost here", Receipt.noPriceAdvice)
     case .failed(let error):
       layout.fact("cost here", "not computed: \(shown(error.description))")
     case .known(let cost):
@@ -78,40 +76,39 @@ public enum ReceiptText {
   private static func rows(_ cost: MachineCost, _ usage: UsageRecord) -> [ReceiptLayout.Row] {
     var rows: [ReceiptLayout.Row] = []
     if let allocated = cost.allocated {
-      rows.append(
-        row("allocated", allocated.whole.total, "the whole run, \(duration(allocated.wholeNanos)), as it is paid for"))
-      rows.append(row("  request", allocated.request, duration(allocated.requestNanos)))
-      rows.append(row("  load", allocated.load, duration(allocated.loadNanos)))
-      rows.append(row("  rest", allocated.rest, duration(allocated.restNanos)))
-      rows += perMillion(allocated.whole)
+      rows.append(row("allocated", allocated.whole.total, "the whole run, \(duration(allocated.wholeNanos))"))
+      rows.append(row("request", allocated.request, duration(allocated.requestNanos), level: 1))
+      rows.append(row("load", allocated.load, duration(allocated.loadNanos), level: 1))
+      rows.append(row("rest", allocated.rest, duration(allocated.restNanos), level: 1))
+      if let note = perMillion(allocated.whole) { rows.append(note) }
     }
     let vcpus = cost.price.vcpus == ExactDecimal(1) ? "1 vCPU" : "\(cost.price.vcpus) vCPUs"
-    rows.append(
-      row(
-        "marginal", cost.marginal.total,
-        "\(seconds(usage.cpu.requestNanos)) of CPU on \(vcpus); flatters self-hosting"))
-    return rows + perMillion(cost.marginal)
-  }
-
-  private static func perMillion(_ figure: CostFigure) -> [ReceiptLayout.Row] {
-    var rows: [ReceiptLayout.Row] = []
-    if let input = figure.inputPerMillion { rows.append(row("  input", input, "per million tokens")) }
-    if let output = figure.outputPerMillion { rows.append(row("  output", output, "per million tokens")) }
+    let cpu = "\(seconds(usage.cpu.requestNanos)) of CPU on \(vcpus); flatters self-hosting"
+    rows.append(row("marginal", cost.marginal.total, cpu))
+    if let note = perMillion(cost.marginal) { rows.append(note) }
     return rows
   }
 
-  private static func row(_ label: String, _ money: Money, _ remark: String) -> ReceiptLayout.Row {
-    ReceiptLayout.Row(label: label, amount: money.text(), remark: remark)
+  private static func perMillion(_ figure: CostFigure) -> ReceiptLayout.Row? {
+    let parts = [figure.inputPerMillion.map { $0.text() + " in" }, figure.outputPerMillion.map { $0.text() + " out" }]
+    let known = parts.compactMap { $0 }
+    guard !known.isEmpty else { return nil }
+    return ReceiptLayout.Row(
+      level: 1, label: "per million tokens: " + known.joined(separator: ", "), amount: "", remark: "")
+  }
+
+  private static func row(_ label: String, _ money: Money, _ remark: String, level: Int = 0) -> ReceiptLayout.Row {
+    ReceiptLayout.Row(level: level, label: label, amount: money.text(), remark: remark)
   }
 
   private static func priceLine(_ price: HourlyPrice) -> String {
+    let isGiven = price.kind == .given
+    let readOn = isGiven ? nil : price.machine?.readOn.map { "read \($0)" }
+    let remarks = [readOn].compactMap { $0 } + price.marks.map(\.description)
     let hourly = "\(price.hourly.currency.prefix)\(perHour(price.hourly)) an hour"
-    guard let machine = price.machine else { return "at \(hourly), as given" }
-    let dated = machine.readOn.map { ["read \($0)"] } ?? []
-    let remarks = price.kind == .given ? [] : dated + price.marks.map(\.description)
-    let brackets = remarks.isEmpty ? "" : " (" + remarks.joined(separator: "; ") + ")"
-    return
-      "\(shown(machine.id)), \(price.kind.rawValue == "given" ? "given" : price.kind.rawValue): \(hourly)\(brackets)"
+    let name = price.machine.map { shown($0.id) + ", " } ?? ""
+    return name + (isGiven ? "as given: " : price.kind.rawValue + ": ") + hourly
+      + (remarks.isEmpty ? "" : " (" + remarks.joined(separator: "; ") + ")")
   }
 
   private static func burstNote(_ price: HourlyPrice) -> String? {
@@ -150,8 +147,9 @@ public enum ReceiptText {
 
   // MARK: Numbers
 
-  /// `3.4 ms`, `310 ms`, `3.21 s`.
+  /// `0 ms`, `3.4 ms`, `310 ms`, `3.21 s`.
   static func duration(_ nanos: Int64) -> String {
+    if nanos < 50_000 { return "0 ms" }
     if nanos < 9_950_000 { return FixedPoint.quotient(nanos, by: 1_000_000, decimals: 1) + " ms" }
     if nanos < 999_500_000 { return FixedPoint.quotient(nanos, by: 1_000_000, decimals: 0) + " ms" }
     return seconds(nanos)

@@ -11,6 +11,9 @@ import Usage
     let receipt = pricing.receipt(for: ReceiptSamples.usage)
     for width in [80, 60, 40] { print(ReceiptText.render(receipt, width: width)) }
     print(ReceiptText.render(Receipt(usage: ReceiptSamples.usage)))
-    print(String(decoding: ReceiptJSON.encode(receipt, answer: .init(ids: [1, 2], text: [104, 255]), pretty: true), as: UTF8.self))
+    print(
+      String(
+        decoding: ReceiptJSON.encode(receipt, answer: .init(ids: [1, 2], text: [104, 255]), pretty: true), as: UTF8.self
+      ))
   }
 }
