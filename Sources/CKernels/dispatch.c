@@ -1,0 +1,41 @@
+// Which tables there are, fastest first, and whether this machine runs them.
+
+#include <string.h>
+
+#include "CKernels.h"
+
+extern const fk_kernels fk_kernels_baseline;
+
+static bool always(void) { return true; }
+
+#if defined(__x86_64__)
+extern const fk_kernels fk_kernels_avx2;
+
+static bool has_avx2(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+#endif
+
+static const struct {
+  const fk_kernels *table;
+  bool (*runs_here)(void);
+} tables[] = {
+#if defined(__x86_64__)
+  {&fk_kernels_avx2, has_avx2},
+#endif
+  {&fk_kernels_baseline, always},
+};
+
+const fk_kernels *fk_kernels_named(const char *name) {
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    if (strcmp(tables[i].table->name, name) == 0) return tables[i].runs_here() ? tables[i].table : NULL;
+  }
+  return NULL;
+}
+
+const fk_kernels *fk_kernels_best(void) {
+  size_t i = 0;
+  while (!tables[i].runs_here()) i++;
+  return tables[i].table;
+}

@@ -1,0 +1,253 @@
+// Float kernels of a layer: quantisation of activations, norms, activation functions, rope, attention. Part of
+// kernels.inc.h, which explains the primitives.
+
+// e^x to about one unit in the last place; 0 below -87.3 (the smallest normal result), largest finite above 88.3.
+// Range reduction by multiples of ln 2 in two parts, then the Taylor series to the seventh power on |r| <= 0.347, where
+// its remainder is below 6e-9.
+INLINE f32x8 exp8(f32x8 x) {
+  const f32x8 magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  i32x8 tiny = x < splat(-87.3f);
+  f32x8 clipped = select8(x > splat(88.3f), splat(88.3f), x);
+  clipped = select8(tiny, splat(-87.3f), clipped);
+  f32x8 n = fk_fma(clipped, splat(1.44269504f), magic) - magic;
+  f32x8 r = fk_fma(n, splat(-0.693359375f), clipped);
+  r = fk_fma(n, splat(2.12194440e-4f), r);
+  f32x8 p = splat(1.0f / 5040);
+  p = fk_fma(p, r, splat(1.0f / 720));
+  p = fk_fma(p, r, splat(1.0f / 120));
+  p = fk_fma(p, r, splat(1.0f / 24));
+  p = fk_fma(p, r, splat(1.0f / 6));
+  p = fk_fma(p, r, splat(0.5f));
+  p = fk_fma(p, r, splat(1.0f));
+  p = fk_fma(p, r, splat(1.0f));
+  f32x8 power = (f32x8)((__builtin_convertvector(n, i32x8) + 127) << 23);
+  return select8(tiny, splat(0), p * power);
+}
+
+INLINE float exp1(float x) { return exp8(splat(x))[0]; }
+
+// BODY for every eighth index i, then TAIL for each of the rest.
+#define FOR_EIGHTS(COUNT, BODY, TAIL)                                                                                  \
+  {                                                                                                                    \
+    size_t i = 0;                                                                                                      \
+    for (; i + 8 <= (COUNT); i += 8) BODY;                                                                             \
+    for (; i < (COUNT); i++) TAIL;                                                                                     \
+  }
+
+static void quantize(const float *x, size_t count, fk_activations *to) {
+  for (size_t b = 0; b < count / FK_BLOCK; b++, x += FK_BLOCK, to++) {
+    f32x8 v[4];
+    f32x8 largest = splat(0);
+    for (int i = 0; i < 4; i++) {
+      v[i] = load8(x + 8 * i);
+      v[i] = select8(v[i] == v[i], v[i], splat(0));
+      v[i] = select8(v[i] > splat(FLT_MAX), splat(FLT_MAX), v[i]);
+      v[i] = select8(v[i] < splat(-FLT_MAX), splat(-FLT_MAX), v[i]);
+      largest = max8(largest, (f32x8)((i32x8)v[i] & 0x7fffffff));
+    }
+    float peak = max_lanes(largest);
+    // Below this the reciprocal would overflow; such a block is zero for every purpose.
+    float inverse = peak > 1e-35f ? 127.0f / peak : 0;
+    const f32x8 magic = splat(12582912.0f);
+    i32x8 halves[2] = {{0}, {0}};
+    for (int i = 0; i < 4; i++) {
+      i32x8 code = __builtin_convertvector((v[i] * splat(inverse) + magic) - magic, i32x8);
+      s8x8 narrow = __builtin_convertvector(code, s8x8);
+      memcpy(to->codes + 8 * i, &narrow, 8);
+      halves[i / 2] += code;
+    }
+    for (int h = 0; h < 2; h++) {
+      int32_t sum = 0;
+      for (int i = 0; i < 8; i++) sum += halves[h][i];
+      to->sums[h] = (int16_t)sum;
+    }
+    to->sum = to->sums[0] + to->sums[1];
+    to->scale = inverse == 0 ? 0 : peak / 127.0f;
+    to->scaled_sum = to->scale * (float)to->sum;
+  }
+}
+
+static void rms_norm(const float *x, const float *weight, size_t count, float epsilon, float *y) {
+  f32x8 sums[4] = {{0}, {0}, {0}, {0}};
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    for (int j = 0; j < 4; j++) {
+      f32x8 v = load8(x + i + 8 * j);
+      sums[j] = fk_fma(v, v, sums[j]);
+    }
+  }
+  float total = sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < count; i++) total += x[i] * x[i];
+  float factor = 1.0f / sqrtf(total / (float)count + epsilon);
+  FOR_EIGHTS(count, store8(y + i, load8(x + i) * splat(factor) * load8(weight + i)), y[i] = x[i] * factor * weight[i])
+}
+
+static void add(const float *x, size_t count, float *y) {
+  FOR_EIGHTS(count, store8(y + i, load8(y + i) + load8(x + i)), y[i] += x[i])
+}
+
+static void scale(float factor, size_t count, float *x) {
+  FOR_EIGHTS(count, store8(x + i, load8(x + i) * splat(factor)), x[i] *= factor)
+}
+
+INLINE f32x8 silu8(f32x8 x) { return x / (splat(1) + exp8(-x)); }
+
+// x * (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), and (1 + tanh(u)) / 2 = 1 / (1 + e^(-2u)).
+INLINE f32x8 gelu8(f32x8 x) {
+  f32x8 u = splat(0.7978845608f) * x * fk_fma(x * x, splat(0.044715f), splat(1));
+  return x / (splat(1) + exp8(splat(-2) * u));
+}
+
+static void silu_multiply(const float *up, size_t count, float *gate) {
+  FOR_EIGHTS(
+    count, store8(gate + i, silu8(load8(gate + i)) * load8(up + i)), gate[i] = silu8(splat(gate[i]))[0] * up[i])
+}
+
+static void gelu_multiply(const float *up, size_t count, float *gate) {
+  FOR_EIGHTS(
+    count, store8(gate + i, gelu8(load8(gate + i)) * load8(up + i)), gate[i] = gelu8(splat(gate[i]))[0] * up[i])
+}
+
+static void rope_adjacent(const float *cosine, const float *sine, size_t dimensions, float *head) {
+  for (size_t i = 0; i < dimensions / 2; i++) {
+    float a = head[2 * i], b = head[2 * i + 1];
+    head[2 * i] = a * cosine[i] - b * sine[i];
+    head[2 * i + 1] = a * sine[i] + b * cosine[i];
+  }
+}
+
+static void rope_halves(const float *cosine, const float *sine, size_t dimensions, float *head) {
+  size_t half = dimensions / 2;
+  for (size_t i = 0; i < half; i++) {
+    float a = head[i], b = head[i + half];
+    head[i] = a * cosine[i] - b * sine[i];
+    head[i + half] = a * sine[i] + b * cosine[i];
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Attention over one block of 64 positions. Keys lie transposed, so that a vector holds eight positions and scores need
+// no sum over lanes.
+
+#define DEFINE_ATTENTION(NAME, TYPE, LOAD, STORE, STORE_ONE)                                                           \
+  static void store_key_##NAME(const float *key, size_t dimensions, size_t slot, void *block) {                        \
+    TYPE *to = (TYPE *)block + slot;                                                                                   \
+    for (size_t d = 0; d < dimensions; d++) to[d * FK_KV_BLOCK] = STORE_ONE(key[d]);                                   \
+  }                                                                                                                    \
+  static void store_value_##NAME(const float *value, size_t dimensions, size_t slot, void *block) {                    \
+    TYPE *to = (TYPE *)block + slot * dimensions;                                                                      \
+    for (size_t d = 0; d < dimensions; d += 8) STORE(to + d, load8(value + d));                                        \
+  }                                                                                                                    \
+  INLINE void attend_tile_##NAME(const float *queries, const int count, size_t dimensions, const TYPE *keys,           \
+                                 const TYPE *values, size_t begin, size_t end, float *maximum, float *sum,             \
+                                 float *output) {                                                                      \
+    float weights[3][FK_KV_BLOCK] __attribute__((aligned(32)));                                                        \
+    for (size_t part = begin / 32; part < (end + 31) / 32; part++) {                                                   \
+      f32x8 scores[3][4] = {{{0}}};                                                                                    \
+      for (size_t d = 0; d < dimensions; d++) {                                                                        \
+        _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) {                                               \
+          f32x8 key = LOAD(keys + d * FK_KV_BLOCK + part * 32 + (size_t)j * 8);                                        \
+          FOR_TOKENS scores[t][j] = fk_fma(key, splat(queries[(size_t)t * dimensions + d]), scores[t][j]);             \
+        }                                                                                                              \
+      }                                                                                                                \
+      FOR_TOKENS for (int j = 0; j < 4; j++) store8(weights[t] + part * 32 + (size_t)j * 8, scores[t][j]);             \
+    }                                                                                                                  \
+    float corrections[3];                                                                                              \
+    FOR_TOKENS corrections[t] = soften(weights[t], begin, end, maximum + t, sum + t);                                  \
+    for (size_t d = 0; d < dimensions;) {                                                                              \
+      const int width = dimensions - d >= 32 ? 4 : 1;                                                                  \
+      f32x8 totals[3][4];                                                                                              \
+      FOR_TOKENS for (int j = 0; j < width; j++) {                                                                     \
+        totals[t][j] = load8(output + (size_t)t * dimensions + d + (size_t)j * 8) * splat(corrections[t]);             \
+      }                                                                                                                \
+      if (width == 4) {                                                                                                \
+        for (size_t p = begin; p < end; p++) {                                                                         \
+          _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) {                                             \
+            f32x8 value = LOAD(values + p * dimensions + d + (size_t)j * 8);                                           \
+            FOR_TOKENS totals[t][j] = fk_fma(value, splat(weights[t][p]), totals[t][j]);                               \
+          }                                                                                                            \
+        }                                                                                                              \
+      } else {                                                                                                         \
+        for (size_t p = begin; p < end; p++) {                                                                         \
+          f32x8 value = LOAD(values + p * dimensions + d);                                                             \
+          FOR_TOKENS totals[t][0] = fk_fma(value, splat(weights[t][p]), totals[t][0]);                                 \
+        }                                                                                                              \
+      }                                                                                                                \
+      FOR_TOKENS for (int j = 0; j < width; j++) {                                                                     \
+        store8(output + (size_t)t * dimensions + d + (size_t)j * 8, totals[t][j]);                                     \
+      }                                                                                                                \
+      d += (size_t)width * 8;                                                                                          \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  static void attend_##NAME(const float *queries, size_t heads, size_t dimensions, const void *keys,                   \
+                            const void *values, size_t begin, size_t end, float *maximum, float *sum,                  \
+                            float *output) {                                                                           \
+    while (heads > 0) {                                                                                                \
+      size_t count = heads == 4 ? 2 : heads > 3 ? 3 : heads;                                                           \
+      if (count == 3) attend_tile_##NAME(queries, 3, dimensions, keys, values, begin, end, maximum, sum, output);      \
+      if (count == 2) attend_tile_##NAME(queries, 2, dimensions, keys, values, begin, end, maximum, sum, output);      \
+      if (count == 1) attend_tile_##NAME(queries, 1, dimensions, keys, values, begin, end, maximum, sum, output);      \
+      heads -= count;                                                                                                  \
+      queries += count * dimensions;                                                                                   \
+      maximum += count;                                                                                                \
+      sum += count;                                                                                                    \
+      output += count * dimensions;                                                                                    \
+    }                                                                                                                  \
+  }
+
+// Scores of one head and block to softmax weights in place; slots outside [begin, end) weigh nothing. Updates the
+// running maximum and sum, and returns the factor by which earlier output shrinks.
+INLINE float soften(float scores[FK_KV_BLOCK], size_t begin, size_t end, float *maximum, float *sum) {
+  for (size_t i = 0; i < begin; i++) scores[i] = -INFINITY;
+  for (size_t i = end; i < FK_KV_BLOCK; i++) scores[i] = -INFINITY;
+  f32x8 best = load8(scores);
+  for (size_t i = 8; i < FK_KV_BLOCK; i += 8) best = max8(best, load8(scores + i));
+  float largest = max_lanes(best);
+  largest = largest > *maximum ? largest : *maximum;
+  if (largest == -INFINITY) largest = 0;  // nothing but not-a-number: the output is not a number either
+  f32x8 total = splat(0);
+  for (size_t i = 0; i < FK_KV_BLOCK; i += 8) {
+    f32x8 weight = exp8(load8(scores + i) - splat(largest));
+    store8(scores + i, weight);
+    total += weight;
+  }
+  float correction = exp1(*maximum - largest);
+  *sum = *sum * correction + sum_lanes(total);
+  *maximum = largest;
+  return correction;
+}
+
+INLINE void store_f32x8(float *to, f32x8 value) { store8(to, value); }
+INLINE float same(float value) { return value; }
+
+DEFINE_ATTENTION(f16, fk_half, fk_load_half8, fk_store_half8, fk_f32_to_f16)
+DEFINE_ATTENTION(f32, float, load8, store_f32x8, same)
+
+static void merge(const float *maximum, const float *sum, const float *output, size_t dimensions, float *into_maximum,
+                  float *into_sum, float *into_output) {
+  float largest = *maximum > *into_maximum ? *maximum : *into_maximum;
+  float theirs = exp1(*maximum - largest), ours = exp1(*into_maximum - largest);
+  *into_maximum = largest;
+  *into_sum = fk_fma(splat(*sum), splat(theirs), splat(*into_sum * ours))[0];
+  for (size_t d = 0; d < dimensions; d += 8) {
+    store8(into_output + d, fk_fma(load8(output + d), splat(theirs), load8(into_output + d) * splat(ours)));
+  }
+}
+
+// Sums in parts of 1,024 floats, and the parts in double precision, so that a vocabulary of 262,144 loses nothing.
+static float log_sum_exp(const float *x, size_t count, float *largest) {
+  float best = -INFINITY;
+  for (size_t i = 0; i < count; i++) best = x[i] > best ? x[i] : best;
+  *largest = best;
+  double total = 0;
+  for (size_t start = 0; start < count; start += 1024) {
+    size_t end = count - start < 1024 ? count : start + 1024;
+    f32x8 part = splat(0);
+    size_t i = start;
+    for (; i + 8 <= end; i += 8) part += exp8(load8(x + i) - splat(best));
+    float rest = 0;
+    for (; i < end; i++) rest += exp1(x[i] - best);
+    total += (double)(sum_lanes(part) + rest);
+  }
+  return best + (float)log(total);
+}
