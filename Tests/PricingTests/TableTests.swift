@@ -31,6 +31,14 @@ import Testing
     #expect(table.rows.map(\.line) == [5, 7])
   }
 
+  @Test func aByteOrderMarkIsNoPartOfTheTable() throws {
+    for text in ["\u{FEFF}a\n1\n", "\u{FEFF}# note\na\n1\n"] {
+      let table = try CSVTable(text.utf8, file: "t", columns: ["a"], required: ["a"])
+      #expect(table.columns == ["a"] && table.rows.count == 1)
+    }
+    #expect(throws: PricingError.self) { try CSVTable([0xEF, 0xBB, 97, 10], file: "t", columns: ["a"], required: []) }
+  }
+
   @Test func brokenTables() {
     let expected: [(String, Int, String)] = [
       ("", 1, "no header line"), ("# only notes", 1, "no header line"), ("a,c\n", 1, "unknown column 'c'"),
