@@ -86,7 +86,7 @@ import Usage
   @Test func everyWidthAndHostileNames() throws {
     let seed = UInt64.random(in: .min ... .max)
     print("ReceiptTextTests.everyWidthAndHostileNames seed \(seed)")
-    var random = SplitMix(seed: seed)
+    var random = ReceiptRandom(seed: seed)
     var choice = PriceChoice(vm: "t4g.small@us-east-1", localVCPUs: 2)
     choice.against = "gpt-4-turbo,deepseek-v4-flash,together:meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo,gpt-4.1"
     let pricing = try ReceiptPricing(choice, at: ReceiptSamples.now)
@@ -111,7 +111,7 @@ import Usage
     }
   }
 
-  private func hostileName(_ random: inout SplitMix) -> String {
+  private func hostileName(_ random: inout ReceiptRandom) -> String {
     let letters: [Unicode.Scalar] = ["a", "b", " ", " ", "\u{1B}", "\n", "\u{9B}", "\u{202E}", "\u{1F600}", "\0", "-"]
     let length = Int(random.next() % 60)
     return String(
@@ -134,7 +134,7 @@ import Usage
 }
 
 /// A small generator of pseudo-random numbers that a printed seed repeats (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
+struct ReceiptRandom: RandomNumberGenerator {
   private var state: UInt64
 
   init(seed: UInt64) { state = seed }

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Writes the golden files of PricingTests and ServingTests: what exact fractions say, with no code in common.
 
-    make_golden.py hosted_prices.json vm_prices.json
+    make_golden.py
 
-Quotes and machine costs are computed from the two JSON catalogues, not from the tables that the program reads, so that
-a mistake in the conversion shows as well. One line per case, fields separated by tabs, lists by commas.
+Quotes and machine costs are computed from the two JSON catalogues beside this script, not from the tables that the
+program reads, so that a mistake in the conversion shows as well. One line per case, fields separated by tabs, lists by commas.
 """
 import datetime
 import json
 import pathlib
 import random
-import sys
 from fractions import Fraction
 
 PICO = 10**12
@@ -107,7 +106,8 @@ def arithmetic():
 
 def moments():
     for text in ("2026-11-24T05:00", "2026-11-24T02:00", "2026-11-24T09:59", "2026-11-24T10:00", "2026-08-01T07:30",
-                 "2026-08-20T00:59", "2026-09-01T01:00", "2027-02-01T12:00", "2026-07-23T16:29", "2026-10-25T23:59", "2027-06-15T03:59"):
+                 "2026-08-20T00:59", "2026-09-01T01:00", "2027-02-01T12:00", "2026-07-23T16:29", "2026-10-25T23:59",
+                 "2027-06-15T03:59"):
         yield datetime.datetime.fromisoformat(text + ":00+00:00")
 
 
@@ -168,7 +168,8 @@ def quote(row, moment, prompt, cached, completion, batch):
 def quotes(rows):
     requests = [(1000, 0, 1000, False), (38, 0, 128, False), (100000, 0, 7, False), (100001, 0, 7, False),
                 (200001, 0, 1, False), (272000, 0, 3, False), (272001, 0, 3, False), (50, 20, 10, False),
-                (300000, 299999, 1, False), (77, 0, 33, True), (77, 5, 33, True), (300000, 0, 5, True), (9, 0, 0, False)]
+                (300000, 299999, 1, False), (77, 0, 33, True), (77, 5, 33, True), (300000, 0, 5, True),
+                (9, 0, 0, False)]
     for row in rows:
         cases = [(moment, request) for moment in moments() for request in requests]
         plain_row = not (row["tiers"] or row["price_history"] or row["time_of_day_prices"])
@@ -209,7 +210,8 @@ def write(name, lines):
 
 
 def main():
-    hosted, vms = (json.loads(pathlib.Path(path).read_text(), parse_float=str, parse_int=str) for path in sys.argv[1:])
+    hosted, vms = (json.loads((here / name).read_text(), parse_float=str, parse_int=str)
+                   for name in ("hosted_prices.json", "vm_prices.json"))
     write("arithmetic.tsv", arithmetic())
     write("quotes.tsv", quotes(hosted["prices"]))
     write("machines.tsv", machines(vms["vms"]))
