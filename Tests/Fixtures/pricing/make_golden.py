@@ -4,7 +4,8 @@
     make_golden.py
 
 Quotes and machine costs are computed from the two JSON catalogues beside this script, not from the tables that the
-program reads, so that a mistake in the conversion shows as well. One line per case, fields separated by tabs, lists by commas.
+program reads, so that a mistake in the conversion shows as well. One line per case, fields separated by tabs, lists by
+commas.
 """
 import datetime
 import json
