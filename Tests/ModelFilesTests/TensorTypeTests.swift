@@ -1,3 +1,4 @@
+import Quantization
 import Testing
 
 @testable import ModelFiles

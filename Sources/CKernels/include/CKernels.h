@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sampling.h"
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Packed weights
 //
@@ -153,6 +155,21 @@ const fk_kernels *fk_kernels_best(void);
 
 float fk_f16_to_f32(uint16_t bits);
 uint16_t fk_f32_to_f16(float value);  // to nearest, ties to even
+
+// Members of arrays in the table, which Swift sees as tuples.
+static inline fk_matmul fk_matmul_of(const fk_kernels *kernels, fk_layout layout) { return kernels->matmul[layout]; }
+
+static inline void fk_store(const fk_kernels *kernels, fk_kv_type type, const float *key, const float *value,
+                            size_t dimensions, size_t slot, void *keys, void *values) {
+  kernels->store_key[type](key, dimensions, slot, keys);
+  kernels->store_value[type](value, dimensions, slot, values);
+}
+
+static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const float *queries, size_t heads,
+                             size_t dimensions, const void *keys, const void *values, size_t begin, size_t end,
+                             float *maximum, float *sum, float *output) {
+  kernels->attend[type](queries, heads, dimensions, keys, values, begin, end, maximum, sum, output);
+}
 
 // Tells the processor that this is a spin loop.
 static inline void fk_spin_pause(void) {

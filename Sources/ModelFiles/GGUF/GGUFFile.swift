@@ -1,4 +1,5 @@
 import Compute
+import Quantization
 
 /// A GGUF model file, versions 2 and 3, also split into parts, also of a vocabulary only.
 ///

@@ -1,4 +1,5 @@
 import Compute
+import Quantization
 
 /// Everything before the numbers of one GGUF file: metadata and the description of the tensors, all checked.
 ///

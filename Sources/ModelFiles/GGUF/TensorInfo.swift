@@ -1,3 +1,5 @@
+import Quantization
+
 /// Where a tensor lies, its shape and its type. The bytes come from `GGUFFile.bytes(of:)`.
 public struct TensorInfo: Sendable {
   public let name: String

@@ -1,0 +1,148 @@
+import CKernels
+
+/// A block of 32 quantised activations of one token, as the integer kernels read it.
+public typealias Activations = fk_activations
+
+/// How keys and values of past positions are stored.
+public enum KVType: String, Sendable, CaseIterable {
+  case f16
+  case f32
+
+  public var bytes: Int { self == .f16 ? 2 : 4 }
+
+  var code: fk_kv_type { self == .f16 ? FK_KV_F16 : FK_KV_F32 }
+}
+
+/// How two halves of a head's dimensions form the pairs that rope rotates.
+public enum RopePairs: Sendable {
+  /// (2i, 2i + 1): Llama's files, whose query and key rows were permuted for it.
+  case adjacent
+  /// (i, i + d / 2): Qwen and Gemma.
+  case halves
+}
+
+extension Kernels {
+  /// Elements that share one scale when activations are quantised.
+  public static let block = Int(FK_BLOCK)
+
+  /// Positions whose keys and values lie together.
+  public static let kvBlock = Int(FK_KV_BLOCK)
+
+  /// x as 8-bit blocks of 32.
+  /// - Precondition: x.count is a multiple of 32 and `destination` holds x.count / 32 blocks.
+  public func quantize(_ x: View<Float>, to destination: View<Activations>) {
+    precondition(x.count.isMultiple(of: Self.block) && destination.count >= x.count / Self.block)
+    unsafe table.pointee.quantize(x.pointer, x.count, destination.pointer)
+  }
+
+  /// y = x / sqrt(mean(x^2) + epsilon) * weight; y may be x.
+  public func rmsNorm(_ x: View<Float>, weight: View<Float>, epsilon: Float, to y: View<Float>) {
+    precondition(weight.count == x.count && y.count == x.count)
+    unsafe table.pointee.rms_norm(x.pointer, weight.pointer, x.count, epsilon, y.pointer)
+  }
+
+  /// y += x
+  public func add(_ x: View<Float>, to y: View<Float>) {
+    precondition(x.count == y.count)
+    unsafe table.pointee.add(x.pointer, x.count, y.pointer)
+  }
+
+  /// x *= factor
+  public func scale(_ x: View<Float>, by factor: Float) {
+    unsafe table.pointee.scale(factor, x.count, x.pointer)
+  }
+
+  /// gate = activation(gate) * up
+  public func activate(_ activation: Activation, gate: View<Float>, up: View<Float>) {
+    precondition(gate.count == up.count)
+    switch activation {
+    case .silu: unsafe table.pointee.silu_multiply(up.pointer, up.count, gate.pointer)
+    case .geluTanh: unsafe table.pointee.gelu_multiply(up.pointer, up.count, gate.pointer)
+    }
+  }
+
+  /// Rotates the first 2 * cosine.count dimensions of a head in place.
+  public func rope(_ head: View<Float>, cosine: View<Float>, sine: View<Float>, pairs: RopePairs) {
+    precondition(cosine.count == sine.count && 2 * cosine.count <= head.count)
+    switch pairs {
+    case .adjacent:
+      unsafe table.pointee.rope_adjacent(cosine.pointer, sine.pointer, 2 * cosine.count, head.pointer)
+    case .halves: unsafe table.pointee.rope_halves(cosine.pointer, sine.pointer, 2 * cosine.count, head.pointer)
+    }
+  }
+
+  /// Stores one position's key and value of one head at `slot` (0..<64) of its block.
+  /// - Precondition: both blocks hold 64 * key.count elements of `type`.
+  public func store(
+    key: View<Float>, value: View<Float>, type: KVType, slot: Int, keys: UnsafeMutableRawPointer,
+    values: UnsafeMutableRawPointer
+  ) {
+    precondition(key.count == value.count && slot >= 0 && slot < Self.kvBlock)
+    unsafe fk_store(table, type.code, key.pointer, value.pointer, key.count, slot, keys, values)
+  }
+
+  /// Folds `slots` of one block of 64 positions into the running softmax of `heads` query heads; see `CKernels.h`.
+  public func attend(
+    queries: View<Float>, heads: Int, type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
+    slots: Range<Int>, into softmax: Softmax
+  ) {
+    precondition(softmax.heads >= heads && queries.count == heads * softmax.dimensions)
+    precondition(slots.lowerBound >= 0 && slots.upperBound <= Self.kvBlock)
+    unsafe fk_attend(
+      table, type.code, queries.pointer, heads, softmax.dimensions, keys, values, slots.lowerBound,
+      slots.upperBound, softmax.maximum.pointer, softmax.sum.pointer, softmax.output.pointer)
+  }
+
+  /// Merges the partial softmax of one head into a running one.
+  public func merge(_ part: Softmax, into whole: Softmax, head: Int) {
+    let dimensions = part.dimensions
+    precondition(whole.dimensions == dimensions && head < part.heads && head < whole.heads)
+    unsafe table.pointee.merge(
+      part.maximum.pointer + head, part.sum.pointer + head, part.output.pointer + head * dimensions, dimensions,
+      whole.maximum.pointer + head, whole.sum.pointer + head, whole.output.pointer + head * dimensions)
+  }
+
+  /// log(sum(exp(x))), and the largest element.
+  public func logSumExp(_ x: View<Float>) -> (value: Float, largest: Float) {
+    var largest: Float = 0
+    let value = unsafe table.pointee.log_sum_exp(x.pointer, x.count, &largest)
+    return (value, largest)
+  }
+}
+
+/// The function between a feed-forward layer's gate and its product with `up`.
+public enum Activation: Sendable {
+  case silu
+  /// GELU in its tanh form.
+  case geluTanh
+}
+
+/// A softmax under way: what a number of heads have seen of their positions so far.
+public struct Softmax: Sendable {
+  public let heads: Int
+  public let dimensions: Int
+  /// [heads], from -infinity
+  public let maximum: View<Float>
+  /// [heads], sums of weights relative to the maximum
+  public let sum: View<Float>
+  /// [heads, dimensions], weighted sums of values
+  public let output: View<Float>
+
+  /// Elements that `init(in:)` takes.
+  public static func floats(heads: Int, dimensions: Int) -> Int { heads * (dimensions + 2) }
+
+  public init(in memory: View<Float>, heads: Int, dimensions: Int) {
+    self.heads = heads
+    self.dimensions = dimensions
+    maximum = memory.part(0, heads)
+    sum = memory.part(heads, heads)
+    output = memory.part(2 * heads, heads * dimensions)
+  }
+
+  /// Nothing seen yet.
+  public func reset() {
+    maximum.fill(-.infinity)
+    sum.fill(0)
+    output.fill(0)
+  }
+}

@@ -1,0 +1,198 @@
+import CKernels
+import Glibc
+import Synchronization
+
+/// One fused step of a pass, cut into chunks that may run in any order and on any thread.
+///
+/// A class, so that handing it to the pool costs no allocation; its fields are the step's arguments and stay untouched
+/// while the pool runs it.
+public protocol PoolJob: AnyObject {
+  /// Computes one chunk. Writes only what belongs to this chunk, so that results do not depend on who computes it.
+  /// - Parameter worker: 0..<threads, for scratch memory of one's own.
+  func perform(chunk: Int, worker: Int)
+}
+
+/// Threads that compute together: the caller and `threads - 1` of the pool's own.
+///
+/// Chunks are cut into one run per worker. Each worker takes its own run first, then what is left of the others', so that
+/// a noisy neighbour on one core delays one chunk and not the whole step. Between jobs workers spin for a bounded time and
+/// then sleep, so that an idle pool costs nothing.
+///
+/// One thread calls `run` at a time: the pool belongs to an engine, and the engine computes one pass after another.
+@safe public final class WorkerPool: @unchecked Sendable {
+  public let threads: Int
+  /// Workers that take part in the next jobs, the caller included: 1...threads. Prefill and decode may differ.
+  public var active: Int {
+    didSet { precondition(active >= 1 && active <= threads) }
+  }
+
+  /// Turns of a spin loop before a thread sleeps: tens of microseconds, longer than the gap between two steps of a pass.
+  private static let spinLimit = 4_000
+  /// Counters of different workers stand two cache lines apart: neighbours would slow each other down.
+  private static let counterStride = 16
+
+  /// Counts jobs, times `epochStep`, plus how many workers take part in the current one. One word, so that a worker that
+  /// wakes late cannot mix up two jobs.
+  private let epoch = Atomic<Int>(0)
+  private static let epochStep = 1 << 16
+  private let unfinished = Atomic<Int>(0)
+  private let stopping = Atomic<Bool>(false)
+  private let sleepers = Atomic<Int>(0)
+  private let callerSleeps = Atomic<Bool>(false)
+  private let next: UnsafeMutablePointer<Atomic<Int>>
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  private let done: UnsafeMutablePointer<pthread_cond_t>
+  private var handles: [pthread_t] = []
+  private var job: (any PoolJob)?
+  private var chunks = 0
+  private var participants = 0
+
+  /// - Throws: `SystemError` if a thread cannot be made.
+  public init(threads: Int) throws(SystemError) {
+    precondition(threads >= 1 && threads < Self.epochStep)
+    self.threads = threads
+    active = threads
+    unsafe next = .allocate(capacity: threads * Self.counterStride)
+    for index in 0..<threads * Self.counterStride { unsafe (next + index).initialize(to: Atomic(0)) }
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe wake = .allocate(capacity: 1)
+    unsafe done = .allocate(capacity: 1)
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe pthread_cond_init(wake, nil)
+    unsafe pthread_cond_init(done, nil)
+    for worker in 1..<max(threads, 1) { try start(worker) }
+  }
+
+  deinit {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    epoch.add(Self.epochStep, ordering: .sequentiallyConsistent)
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_broadcast(wake)
+    unsafe pthread_mutex_unlock(mutex)
+    for handle in handles { pthread_join(handle, nil) }
+    unsafe pthread_cond_destroy(wake)
+    unsafe pthread_cond_destroy(done)
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe wake.deallocate()
+    unsafe done.deallocate()
+    unsafe mutex.deallocate()
+    unsafe next.deinitialize(count: threads * Self.counterStride)
+    unsafe next.deallocate()
+  }
+
+  /// The pool's own threads, for reading their CPU clocks.
+  public var threadHandles: [pthread_t] { handles }
+
+  /// Runs all chunks of a job and returns when the last is finished.
+  public func run(_ job: any PoolJob, chunks: Int) {
+    guard chunks > 0 else { return }
+    if active == 1 || chunks == 1 {
+      for chunk in 0..<chunks { job.perform(chunk: chunk, worker: 0) }
+      return
+    }
+    self.job = job
+    self.chunks = chunks
+    participants = active
+    for worker in 0..<participants {
+      unsafe next[worker * Self.counterStride].store(firstChunk(of: worker), ordering: .relaxed)
+    }
+    unfinished.store(participants - 1, ordering: .relaxed)
+    let count = epoch.load(ordering: .relaxed) / Self.epochStep
+    epoch.store((count + 1) * Self.epochStep + participants, ordering: .sequentiallyConsistent)
+    if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
+      unsafe pthread_mutex_lock(mutex)
+      unsafe pthread_cond_broadcast(wake)
+      unsafe pthread_mutex_unlock(mutex)
+    }
+    claimChunks(of: job, worker: 0)
+    waitForOthers()
+    self.job = nil
+  }
+
+  private func firstChunk(of worker: Int) -> Int { chunks * worker / participants }
+
+  private func claimChunks(of job: any PoolJob, worker: Int) {
+    for offset in 0..<participants {
+      let owner = (worker + offset) % participants
+      let end = firstChunk(of: owner + 1)
+      while true {
+        let chunk = unsafe next[owner * Self.counterStride].add(1, ordering: .relaxed).oldValue
+        guard chunk < end else { break }
+        job.perform(chunk: chunk, worker: worker)
+      }
+    }
+  }
+
+  private func waitForOthers() {
+    for _ in 0..<Self.spinLimit {
+      if unfinished.load(ordering: .acquiring) == 0 { return }
+      fk_spin_pause()
+    }
+    unsafe pthread_mutex_lock(mutex)
+    callerSleeps.store(true, ordering: .sequentiallyConsistent)
+    while unfinished.load(ordering: .sequentiallyConsistent) > 0 { unsafe pthread_cond_wait(done, mutex) }
+    callerSleeps.store(false, ordering: .relaxed)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  // MARK: The pool's own threads
+
+  @safe private final class Start {
+    let pool: Unmanaged<WorkerPool>
+    let worker: Int
+    init(pool: Unmanaged<WorkerPool>, worker: Int) {
+      unsafe self.pool = pool
+      self.worker = worker
+    }
+  }
+
+  private func start(_ worker: Int) throws(SystemError) {
+    // Threads hold the pool unretained: deinit joins them before the memory goes.
+    let start = unsafe Unmanaged.passRetained(Start(pool: .passUnretained(self), worker: worker))
+    var handle = pthread_t()
+    let code = unsafe pthread_create(
+      &handle, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        unsafe start.pool._withUnsafeGuaranteedRef { $0.work(as: start.worker) }
+        return nil
+      }, start.toOpaque())
+    guard code == 0 else {
+      unsafe start.release()
+      throw SystemError(call: "pthread_create", code: code, path: "")
+    }
+    handles.append(handle)
+  }
+
+  private func work(as worker: Int) {
+    var seen = 0
+    while true {
+      waitForEpoch(after: seen)
+      seen = epoch.load(ordering: .acquiring)
+      if stopping.load(ordering: .relaxed) { return }
+      guard worker < seen % Self.epochStep else { continue }
+      if let job { claimChunks(of: job, worker: worker) }
+      if unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue == 0,
+        callerSleeps.load(ordering: .sequentiallyConsistent)
+      {
+        unsafe pthread_mutex_lock(mutex)
+        unsafe pthread_cond_signal(done)
+        unsafe pthread_mutex_unlock(mutex)
+      }
+    }
+  }
+
+  private func waitForEpoch(after seen: Int) {
+    for _ in 0..<Self.spinLimit {
+      if epoch.load(ordering: .acquiring) != seen { return }
+      fk_spin_pause()
+    }
+    unsafe pthread_mutex_lock(mutex)
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    while epoch.load(ordering: .sequentiallyConsistent) == seen { unsafe pthread_cond_wait(wake, mutex) }
+    sleepers.subtract(1, ordering: .relaxed)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+}
