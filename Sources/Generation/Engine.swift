@@ -11,6 +11,8 @@ public final class Engine {
   public struct Options: Sendable {
     /// Threads that compute, the caller included.
     public var threads: Int
+    /// Threads for prompts; nil for as many as `threads`.
+    public var batchThreads: Int?
     /// Positions of the longest sequence; nil for the smaller of what the model was trained on and what memory admits.
     public var context: Int?
     /// Tokens of a prompt that are computed at once.
