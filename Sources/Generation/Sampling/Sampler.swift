@@ -132,30 +132,30 @@ public struct Sampler: Sendable {
   /// tokens stay.
   private func select(_ pass: SamplingPass, largest: Float) -> Int? {
     let minimum = max(largest + minPDistance, -.greatestFiniteMagnitude)
-    var count: Int
     if parameters.topK > 0, parameters.topK < vocabulary {
-      count = pass.gatherLargest(parameters.topK)
+      var count = pass.gatherLargest(parameters.topK)
       if parameters.topP < 1 {
         let total = pass.weighCandidates(count, largest: largest)
         count = pass.keepMass(Double(parameters.topP) * total, of: count)
       }
-    } else if parameters.topP < 1 {
-      // Tokens that min-p drops need not be candidates: if the cut of top-p lies among them, it cuts nothing else.
-      let wanted = Double(parameters.topP) * pass.totalWeight(largest: largest)
-      let first = max(minimum, largest - Self.firstReach)
-      count = pass.gather(from: first)
-      var mass = pass.weighCandidates(count, largest: largest)
-      if mass < wanted, minimum < first {
-        count = pass.gather(from: minimum)
-        mass = pass.weighCandidates(count, largest: largest)
-      }
-      if mass >= wanted { count = pass.keepMass(wanted, of: count) }
-    } else if parameters.minP > 0 {
-      return pass.gather(from: minimum)
-    } else {
-      return nil
+      return parameters.minP > 0 ? pass.keep(from: minimum, of: count) : count
     }
-    return parameters.minP > 0 ? pass.keep(from: minimum, of: count) : count
+    if parameters.topP < 1 { return selectMass(pass, largest: largest, minimum: minimum) }
+    return parameters.minP > 0 ? pass.gather(from: minimum) : nil
+  }
+
+  /// Top-p over the whole vocabulary. Tokens that min-p drops need not be candidates: if the cut of top-p lies among them,
+  /// it cuts nothing else.
+  private func selectMass(_ pass: SamplingPass, largest: Float, minimum: Float) -> Int {
+    let wanted = Double(parameters.topP) * pass.totalWeight(largest: largest)
+    let first = max(minimum, largest - Self.firstReach)
+    var count = pass.gather(from: first)
+    var mass = pass.weighCandidates(count, largest: largest)
+    if mass < wanted, minimum < first {
+      count = pass.gather(from: minimum)
+      mass = pass.weighCandidates(count, largest: largest)
+    }
+    return mass >= wanted ? pass.keepMass(wanted, of: count) : count
   }
 
   /// ln of the probability of a token under the model: the softmax of the logits as they are, without any parameter.
