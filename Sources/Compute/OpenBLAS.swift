@@ -5,9 +5,12 @@ import Synchronization
 ///
 /// - Purpose: unquantised weights, and the reference path that everything else is compared with. No tensor of a
 ///   quantised model goes through here: sums depend on shapes and on the library's choice of kernel.
-/// - Cost: see `load()`.
-/// - Threads: one product runs on its caller's thread alone. Calls from several threads at once are safe; each uses a
-///   work area of the library's own.
+/// - Cost, measured with Debian 12's 0.3.21 (pthread build) on an AMD EPYC virtual machine of two CPUs: loading takes
+///   3 ms warm and 16 ms cold, adds 3.5 MB of resident memory (3.3 MB of it pages of the file) and no thread. Each
+///   thread that calls at the same time as others adds 128 MB of address space, of which 0.4 to 1.1 MB become resident.
+/// - Threads: one product runs on its caller's thread alone. Calls from any number of threads at once are safe: 64 run,
+///   more wait for their turn. Each uses a work area of the library's own, and Debian's build has 128 of them; beyond,
+///   it ends the process or crashes.
 @safe public final class OpenBLAS: Sendable {
   /// Debian's name of the library, the same for each of its builds.
   public static let libraryName = "libopenblas.so.0"
@@ -31,12 +34,16 @@ import Synchronization
   private static let rowMajor: Int32 = 101
   private static let plain: Int32 = 111
   private static let transposed: Int32 = 112
+  /// Calls at once, half of the library's work areas: it finds a free one faster when there are some.
+  private static let concurrentCalls: UInt32 = 64
 
   /// The library's own words about itself: version, kernels chosen for this machine.
   public let configuration: String
   private let sgemm: Sgemm
   private let sgemv: Sgemv
   private let getThreads: GetThreads
+  /// Counts the calls that may still begin. On the heap, since its address must not change.
+  private nonisolated(unsafe) let turns: UnsafeMutablePointer<sem_t>
 
   private static let loaded = Mutex<OpenBLAS?>(nil)
 
@@ -70,6 +77,13 @@ import Synchronization
       try Self.symbol("openblas_get_config", handle, path), to: GetConfiguration.self)
     setThreads(1)
     configuration = unsafe describe().map { unsafe String(cString: $0) } ?? ""
+    unsafe turns = .allocate(capacity: 1)
+    unsafe sem_init(turns, 0, Self.concurrentCalls)
+  }
+
+  deinit {
+    unsafe sem_destroy(turns)
+    unsafe turns.deallocate()
   }
 
   /// Threads that the library would use for one product.
@@ -120,6 +134,9 @@ import Synchronization
       for token in 0..<tokens { unsafe (y + token * yStride).update(repeating: 0, count: rows) }
       if columns == 0 { return }
     }
+    // A signal may interrupt the wait.
+    while unsafe sem_wait(turns) != 0 {}
+    defer { unsafe sem_post(turns) }
     if tokens == 1 {
       unsafe sgemv(
         Self.rowMajor, Self.plain, Int32(rows), Int32(columns), 1, weights, Int32(max(stride, columns)), x, 1, 0, y, 1)

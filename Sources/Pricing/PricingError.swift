@@ -20,6 +20,8 @@ public enum PricingError: Error, Hashable, Sendable {
   case noPrice(name: String, kind: String)
   /// A table of prices is broken.
   case table(file: String, line: Int, column: String, reason: String)
+  /// What is wrong with the value of an option or of an environment variable.
+  indirect case option(String, PricingError)
 }
 
 extension PricingError: CustomStringConvertible {
@@ -39,6 +41,7 @@ extension PricingError: CustomStringConvertible {
     case .noPrice(let name, let kind): "no \(kind) price is known for \(name)"
     case .table(let file, let line, let column, let reason):
       "\(file), line \(line)\(column.isEmpty ? "" : ", column \(column)"): \(reason)"
+    case .option(let name, let error): "\(name): \(error)"
     }
   }
 

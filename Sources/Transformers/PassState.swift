@@ -8,7 +8,7 @@ public enum MatrixProduct: Sendable {
   /// Weights decoded to F32, F32 activations, OpenBLAS: slow, exact to rounding, what everything is compared with.
   case reference(OpenBLAS)
 
-  var isReference: Bool { if case .reference = self { true } else { false } }
+  public var isReference: Bool { if case .reference = self { true } else { false } }
 }
 
 /// Activations of a pass's tokens, in the form that the matrices reading them need: floats, 8-bit blocks, or both.

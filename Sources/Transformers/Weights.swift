@@ -53,7 +53,8 @@ final class WeightLoader {
   func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear {
     guard let found = try matrixIfPresent(name, rows: rows, columns: columns) else {
       throw .file(
-        ModelFileError(.missing, path: file.path, key: name + ".weight", expected: "a tensor of this name", found: "none"))
+        ModelFileError(
+          .missing, path: file.path, key: name + ".weight", expected: "a tensor of this name", found: "none"))
     }
     return found
   }

@@ -199,6 +199,35 @@ import Testing
       precondition(getenv("OMP_NUM_THREADS").map { String(cString: $0) } == "3", "what the user set stays")
     }
   }
+
+  /// More threads than the library has work areas, and products so long that many are under way: without turns it
+  /// would end the process.
+  @Test func moreThreadsThanWorkAreas() async {
+    let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+      let blas = try OpenBLAS.load()
+      let (tokens, rows, columns, count) = (512, 512, 2048, 200)
+      let x = [Float](repeating: 0.5, count: tokens * columns)
+      let weights = [Float](repeating: 0.25, count: rows * columns)
+      let expected = [Float](repeating: 256, count: tokens * rows)
+      let (ready, same) = (Counter(), Counter())
+      let threads = (0..<count).map { _ in
+        startThread {
+          let y = SharedFloats(count: tokens * rows)
+          ready.value.add(1, ordering: .sequentiallyConsistent)
+          while ready.value.load(ordering: .acquiring) < count { sched_yield() }
+          blas.multiplyTransposed(
+            x: x, tokens: tokens, xStride: columns, weights: weights, rows: rows, columns: columns, y: y.start,
+            yStride: rows)
+          if memcmp(y.start, expected, expected.count * 4) == 0 { same.value.add(1, ordering: .relaxed) }
+        }
+      }
+      for thread in threads { pthread_join(thread, nil) }
+      precondition(same.value.load(ordering: .relaxed) == count)
+    }
+    // The library warns before it comes to that.
+    let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(words.isEmpty, "\(words)")
+  }
 }
 
 /// Threads of this process.

@@ -3,9 +3,10 @@
     check_llama_cpp.py --logits-program PROGRAM --fixtures FOLDER [--float-files FOLDER]
 
 PROGRAM MODEL IDS OUT evaluates the ids of the text file IDS in one batch with an F32 cache and writes the logits of
-every position to OUT as raw F32. F32 models must agree to rounding. On other types llama.cpp also rounds activations
-(to F16, or to 8 bits), so there the figures inform and do not judge. With --float-files, NAME.F32.gguf of that folder
-stands in for every fixture and is judged by transformers anew, with llama.cpp's GELU in the Gemma models.
+every position to OUT as raw F32. F32 models must agree to rounding (Gemma's only if llama.cpp was built without
+GGML_GELU_FP16, which rounds GELU to F16 and moves these logits by up to 0.05). On other types llama.cpp also rounds
+activations, to F16 or to 8 bits: there the figures inform and do not judge. With --float-files, NAME.F32.gguf of that
+folder stands in for every fixture and is judged by transformers anew.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from judge import logits, model_for, weights_from_gguf
 from specs import SPECS
@@ -31,21 +31,10 @@ def evaluate(program: Path, model: Path, ids, folder: Path):
     return np.fromfile(out, "<f4").reshape(len(ids), -1)
 
 
-class HalfGelu(torch.nn.Module):
-    """llama.cpp's GELU on CPUs: a table over F16 between -10 and 10, so that argument and result are rounded there."""
-
-    def forward(self, x):
-        table = torch.nn.functional.gelu(x.half().float(), approximate="tanh").half().float()
-        return torch.where(x <= -10, torch.zeros_like(x), torch.where(x >= 10, x, table))
-
-
 def transformers_logits(options, entry, model: Path):
     spec = next(s for s in SPECS if s.name == entry["name"])
     base = {} if spec.window_in_gguf else {"sliding_window": None}
     judge = model_for(options.float_files / spec.name / "judge_config.json", spec.architecture, base)
-    if spec.architecture.startswith("Gemma"):
-        for layer in judge.model.layers:
-            layer.mlp.act_fn = HalfGelu()
     return logits(judge, weights_from_gguf(model, judge), entry["prompt"])
 
 

@@ -2,7 +2,7 @@
 and golden logits by transformers from the weights in each file.
 
     make_families.py --converter .../convert_hf_to_gguf.py --llama-quantize .../llama-quantize \
-        --text ENGLISH.txt --work EMPTY_FOLDER --out FOLDER [--only NAME ...]
+        --llama-gguf-split .../llama-gguf-split --text ENGLISH.txt --work EMPTY_FOLDER --out FOLDER [--only NAME ...]
 
 Every model is seeded. The manifest, families.json, lists each GGUF with its prompt ids, the positions kept and the
 file of logits: raw little-endian F32, [positions, vocab] row-major. For each fixture it also states how far the logits
@@ -164,9 +164,9 @@ def write_manifest(path: Path, entries, replace: bool):
     import tokenizers
     known = json.loads(path.read_text())["fixtures"] if replace and path.exists() else []
     made = {(e["name"], e["type"]) for e in entries}
-    order = {s.name: i for i, s in enumerate(SPECS)}
+    order = {(s.name, kind): (i, j) for i, s in enumerate(SPECS) for j, kind in enumerate(s.types)}
     merged = [e for e in known if (e["name"], e["type"]) not in made] + entries
-    merged.sort(key=lambda e: order[e["name"]])
+    merged.sort(key=lambda e: order[e["name"], e["type"]])
     head = dict(judge="transformers, eager attention, F32, weights dequantised from the GGUF by gguf",
                 versions=dict(transformers=transformers.__version__, torch=torch.__version__.split("+")[0],
                               gguf=gguf_version(), tokenizers=tokenizers.__version__, numpy=np.__version__))
@@ -179,10 +179,19 @@ def gguf_version() -> str:
     return version("gguf")
 
 
+def make_reader_files(options):
+    """The llama fixture in Q4_0 split in three parts, and a file with a vocabulary and no tensors."""
+    run([str(options.llama_gguf_split), "--split", "--split-max-tensors", "25",
+         str(options.out / "llama.Q4_0.gguf"), str(options.out / "llama.Q4_0.split")])
+    spec = next(s for s in SPECS if s.name == "llama3")
+    convert(options, spec, options.work / spec.name, "F16", options.out / "llama3.vocab.gguf", "--vocab-only")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--converter", required=True, type=Path)
     parser.add_argument("--llama-quantize", type=Path, help="needed for the quantised types")
+    parser.add_argument("--llama-gguf-split", type=Path, help="given: also make the split and the vocabulary-only file")
     parser.add_argument("--text", required=True, type=Path, help="English text to train the small tokenizers on")
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
@@ -204,6 +213,8 @@ def main():
             entries.append(entry)
             print(f"{entry['model']}: noise {entry['f32_against_f64']}, deviation "
                   f"{entry['logits_standard_deviation']}, mistakes {entry.get('mistakes', '-')}", flush=True)
+    if options.llama_gguf_split:
+        make_reader_files(options)
     write_manifest(options.out / "families.json", entries, replace=True)
 
 
