@@ -35,8 +35,8 @@ public struct Cut: Equatable, Sendable {
 }
 
 /// Finds cuts by radix selection: bits of the numbers are counted digit by digit from the top, and only the digit that
-/// holds the cut is looked into further. The first digit begins at the first bit in which any two numbers differ. Linear in
-/// the count for every input; nothing is sorted.
+/// holds the cut is looked into further. The first digit begins at the first bit in which any two numbers differ.
+/// Linear in the count for every input; nothing is sorted.
 @safe public final class Selection {
   private static let widestDigit = 11
 

@@ -117,7 +117,8 @@ func samplingGreedyIsTheFirstOfTheLargest(kind: Int, vocabulary: Int) throws {
   }
 }
 
-/// Pearson's statistic as a number of standard deviations (Wilson and Hilferty's approximation): above 5 once in millions.
+/// Pearson's statistic as a number of standard deviations (Wilson and Hilferty's approximation): above 5 once in
+/// millions.
 private func deviation(_ observed: [Int: Int], _ expected: [Int: Double], draws: Int) -> Double {
   var statistic = 0.0
   var cells = 0

@@ -1,8 +1,9 @@
 import Compute
-import Generation
 import Glibc
 import Testing
 import Tokenization
+
+@testable import Generation
 
 /// The probability of each token that is ever drawn.
 private func probabilities(
@@ -91,6 +92,33 @@ private func softmax(_ logits: [Int: Double]) -> [Int: Double] {
   #expect(try kept(both) == [2])
   let banned: (inout SamplingParameters) -> Void = { $0.logitBias = [LogitBias(token: 2, bias: -.infinity)] }
   #expect(try kept(banned) == [0, 1, 3, 4])
+}
+
+@Test(arguments: [6, 300])
+func samplingDrawsTheFirstAndTheLastAtTheEnds(count: Int) throws {
+  // The first and the last two tokens weigh nothing: too far below the others. Equal weights sum up without rounding.
+  var logits = Array(repeating: Float(0), count: count)
+  for place in [0, count - 2, count - 1] { logits[place] = -200 }
+  let buffer = try LogitBuffer(logits)
+  let maxima = buffer.scratch.maxima.view
+  SamplingKernels.best.blockMaxima(buffer.buffer.view, into: maxima)
+  let pass = SamplingPass(kernels: .best, logits: buffer.buffer.view, maxima: maxima, scratch: buffer.scratch)
+  let candidates = pass.gather(from: -300)
+  #expect(candidates == count)
+  let number = count - 3
+  for step in 0..<number {
+    let uniform = Double(step) / Double(number)
+    // A running sum that equals the target does not exceed it: the token begins there.
+    for (uniform, token) in [(uniform + 1e-9, step + 1), ((uniform + 1.0 / Double(number)) - 1e-9, step + 1)] {
+      #expect(Int(pass.draw(uniform, among: count, largest: 0, inverseTemperature: 1).token) == token)
+      #expect(Int(pass.drawFromAll(uniform, largest: 0, inverseTemperature: 1).token) == token)
+    }
+  }
+  // 1 itself never comes, but a product with it may round up to the total.
+  for (uniform, token) in [(0.0, 1), (1.0.nextDown, count - 3), (1.0, count - 3)] {
+    #expect(Int(pass.draw(uniform, among: count, largest: 0, inverseTemperature: 1).token) == token)
+    #expect(Int(pass.drawFromAll(uniform, largest: 0, inverseTemperature: 1).token) == token)
+  }
 }
 
 // MARK: Extremes

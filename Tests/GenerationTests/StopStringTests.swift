@@ -125,7 +125,8 @@ func stopStringsEqualNaiveSearchForEveryCut(alphabet: [UInt8]) throws {
     let result = stream(chunks, stops)
     #expect(result.shown == expected.shown, "seed \(seed): \(strings) in \(text)")
     #expect(result.match.map { strings[$0] } == expected.match, "seed \(seed): \(strings) in \(text)")
-    // After each chunk everything is shown but what may still become a stop string and at most three bytes of a character.
+    // After each chunk everything is shown but what may still become a stop string and at most three bytes of a
+    // character.
     var seen = 0
     for (index, shown) in result.after.enumerated() {
       seen += chunks[index].count
