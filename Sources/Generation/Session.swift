@@ -60,6 +60,7 @@ public final class Session {
   private func compute(_ next: some Collection<TokenID>) -> Bool {
     engine.pass.begin()
     guard engine.pass.append(next, to: sequence) else { return false }
+    engine.prepare(tokens: next.count)
     engine.pass.run()
     tokens.append(contentsOf: next)
     return true
@@ -68,14 +69,9 @@ public final class Session {
   /// Chooses the token behind the last computed one.
   /// - Precondition: the session's last pass was the engine's last.
   public func sample(_ sampler: Sampler) throws(SamplingError) -> SampledToken {
-    var result: Result<SampledToken, SamplingError> = .failure(.noCandidate(position: tokens.count))
-    let last = engine.pass.count - 1
-    engine.pass.logits(rows: last..<last + 1) { _, logits in
-      result = Result { () throws(SamplingError) in
-        try sampler.sample(
-          logits: logits, history: tokens.span, position: tokens.count, scratch: engine.scratch)
-      }
-    }
-    return try result.get()
+    let logits = engine.pass.logits(row: engine.pass.count - 1)
+    let history = tokens
+    return try sampler.sample(
+      logits: logits, history: history.span, position: history.count, scratch: engine.scratch)
   }
 }

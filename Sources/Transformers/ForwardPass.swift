@@ -95,6 +95,12 @@ public final class ForwardPass {
     for row in rows { body(row, outputHead.row(row - rows.lowerBound)) }
   }
 
+  /// Logits [vocab] of one row of the pass just run; they stay until logits are asked for again.
+  public func logits(row: Int) -> View<Float> {
+    outputHead.run(pool, rows: row..<row + 1)
+    return outputHead.row(0)
+  }
+
   private func embed() {
     for row in 0..<state.count {
       let residual = state.residualRow(row)

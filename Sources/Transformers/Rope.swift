@@ -12,7 +12,8 @@ struct Rope: Sendable {
   /// - Parameters:
   ///   - linearFactor: positions are divided by it (linear scaling).
   ///   - divisors: `rope_freqs.weight`, by which Llama 3 divides each frequency.
-  init(base: Double, dimensions: Int, pairs: RopePairs, linearFactor: Double = 1, divisors: AlignedBuffer<Float>? = nil) {
+  init(base: Double, dimensions: Int, pairs: RopePairs, linearFactor: Double = 1, divisors: AlignedBuffer<Float>? = nil)
+  {
     self.dimensions = dimensions
     self.pairs = pairs
     frequencies = (0..<dimensions / 2).map { pair in

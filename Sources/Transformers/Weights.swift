@@ -48,12 +48,20 @@ final class WeightLoader {
 
   init(_ file: GGUFFile) { self.file = file }
 
+  /// The layouts of the matrices asked for so far, each once.
+  var layouts: [PackedLayout] {
+    var found: [PackedLayout] = []
+    for matrix in matrices where !found.contains(matrix.layout) { found.append(matrix.layout) }
+    return found
+  }
+
   /// The matrix `name`.weight [rows, columns], with `name`.bias [rows] where the file has one.
   /// - Throws: when it is absent, of a type that is not computed with, or of another shape.
   func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear {
     guard let found = try matrixIfPresent(name, rows: rows, columns: columns) else {
       throw .file(
-        ModelFileError(.missing, path: file.path, key: name + ".weight", expected: "a tensor of this name", found: "none"))
+        ModelFileError(
+          .missing, path: file.path, key: name + ".weight", expected: "a tensor of this name", found: "none"))
     }
     return found
   }

@@ -1,4 +1,6 @@
+import Generation
 import ModelFiles
+import Serving
 import Tokenization
 
 /// The option that names a model, shared by every command that needs one.
@@ -19,6 +21,21 @@ enum ModelOption {
       return try Tokenizer(gguf: file)
     } catch {
       throw .failed("\(path): \(error)")
+    }
+  }
+
+  /// That model, loaded with the options of the command line.
+  static func served(
+    _ arguments: Arguments, _ console: Console, context: Int? = nil
+  ) throws(CommandFailure) -> ServedModel {
+    let path = try path(arguments, console)
+    var options = try EngineOptions.engineOptions(arguments)
+    if let context { options.context = context }
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    do {
+      return try ServedModel(path: path, name: name, sha256: nil, options: options)
+    } catch {
+      throw .failed(String(describing: error))
     }
   }
 }

@@ -12,22 +12,22 @@ struct Outcome {
 
 /// The built binary, run as a person would: the one that FARTHING_BINARY names (the launcher sets it to the release
 /// binary), else the debug build beside these tests.
-enum Program {
+enum BuiltBinary {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-  static let givenBinary = ProcessInfo.processInfo.environment["FARTHING_BINARY"]
-  static let binary = givenBinary ?? root.appending(path: ".build/debug/farthing").path
+  static let given = ProcessInfo.processInfo.environment["FARTHING_BINARY"]
+  static let path = given ?? root.appending(path: ".build/debug/farthing").path
 
   /// Runs `farthing` with `words`. Standard input is empty unless given.
   static func farthing(
     _ words: String..., environment: [String: String] = [:], input: [UInt8] = []
   ) throws -> Outcome {
-    try run(binary, words, environment: environment, input: input)
+    try run(path, words, environment: environment, input: input)
   }
 
   /// Runs a shell script, in which `$F` is the binary and `$0` the shell.
   static func shell(_ script: String, environment: [String: String] = [:]) throws -> Outcome {
-    try run("/bin/bash", ["-c", script], environment: environment.merging(["F": binary]) { given, _ in given })
+    try run("/bin/bash", ["-c", script], environment: environment.merging(["F": path]) { given, _ in given })
   }
 
   /// Runs `farthing` with standard output on a terminal of so many columns.
@@ -35,7 +35,7 @@ enum Program {
     _ words: String..., columns: UInt16, environment: [String: String] = [:]
   ) throws -> Outcome {
     let terminal = try Terminal(columns: columns)
-    let process = try process(binary, words, environment.merging(["TERM": "xterm"]) { given, _ in given })
+    let process = try process(path, words, environment.merging(["TERM": "xterm"]) { given, _ in given })
     let errors = Pipe()
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = terminal.programSide
@@ -54,7 +54,7 @@ enum Program {
     let (stdin, output) = (Pipe(), Pipe())
     // Through a file, so that neither of the two outputs has to be read before the other.
     let errors = FileManager.default.temporaryDirectory.appending(path: "farthing-" + UUID().uuidString)
-    FileManager.default.createFile(atPath: errors.path, contents: nil)
+    try Data().write(to: errors)
     defer { try? FileManager.default.removeItem(at: errors) }
     process.standardInput = stdin
     process.standardOutput = output
