@@ -1,12 +1,18 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// With FARTHING_FUZZ=1 in the environment every module is instrumented and the fuzzers are targets too; see
+/// `Tests/Fuzzing/fuzz`.
+let isFuzzing = Context.environment["FARTHING_FUZZ"] == "1"
+let fuzzing: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
+
 /// Every target is checked alike: warnings are errors, and each use of an unsafe construct is marked in the source.
-let strict: [SwiftSetting] = [
-  .treatAllWarnings(as: .error),
-  .strictMemorySafety(),
-  .enableUpcomingFeature("ExistentialAny"),
-]
+let strict: [SwiftSetting] =
+  [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+  ] + fuzzing
 
 /// A module of the product. The list below is in the order of the architecture: a module imports only modules above it
 /// here. `Tests/StructureTests` reads the `import` lines and fails on any other.
@@ -18,6 +24,14 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = [], resources:
   .testTarget(
     name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
     swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")])
+}
+
+/// A fuzzer: one `main.swift` that hands libFuzzer the function to feed.
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies + ["HostileFiles"], path: "Tests/Fuzzing/" + name,
+    swiftSettings: [.treatAllWarnings(as: .error), .unsafeFlags(["-sanitize=fuzzer,address"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
 }
 
 func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
@@ -51,17 +65,26 @@ let package = Package(
         "Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing",
         "Serving",
       ], swiftSettings: strict),
+    // Builds small model files and their hostile variants, for the tests and fuzzers of every module that reads them.
+    .target(
+      name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     tests(of: "Compute", ["CKernels"]),
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
-    tests(of: "ModelFiles", ["Quantization"]),
+    tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
     tests(of: "Tokenization", ["ModelFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
     tests(of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage"]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
+    tests(of: "FarthingCLI"),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
-  ],
+  ]
+    + (isFuzzing
+      ? [
+        fuzzer("FuzzGGUF", ["ModelFiles"])
+      ] : []),
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )

@@ -2,7 +2,6 @@ import Glibc
 import ModelFiles
 import Testing
 
-
 /// Writes out what the reader sees in a file, for `compare_with_gguf.py`, which holds it against the `gguf` package.
 /// Runs only with FARTHING_GGUF_DUMP=file.gguf; writes to FARTHING_GGUF_DUMP_TO.
 @Suite struct DumpTests {

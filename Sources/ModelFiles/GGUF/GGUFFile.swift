@@ -20,8 +20,8 @@ public final class GGUFFile: Sendable {
   public let unreadableTensors: [UnreadableTensor]
   /// The mapped parts; one for a file that is not split.
   public let parts: [MappedFile]
-  private let tensorIndex: NameIndex
-  private let unreadableIndex: NameIndex
+  /// Positions in `tensors`, and behind them in `unreadableTensors`.
+  private let index: NameIndex
 
   /// Opens the file at `path`, and with the first part of a split model all other parts beside it.
   public convenience init(path: String) throws(ModelFileError) {
@@ -50,18 +50,8 @@ public final class GGUFFile: Sendable {
     }
     (path, version, metadata) = (first.path, header.version, header.metadata)
     (self.parts, self.tensors, unreadableTensors) = (parts, tensors, unreadable)
-    let names = tensors.map(\.name) + unreadable.map(\.name)
-    if let duplicate = NameIndex.make(names).duplicate {
-      let (part, infoOffset) =
-        duplicate < tensors.count
-        ? (tensors[duplicate].part, tensors[duplicate].infoOffset)
-        : (unreadable[duplicate - tensors.count].part, unreadable[duplicate - tensors.count].infoOffset)
-      throw ModelFileError(
-        .malformed, path: parts[part].path, offset: infoOffset, key: names[duplicate], expected: "each tensor once",
-        found: "it twice")
-    }
-    tensorIndex = NameIndex.make(tensors.map(\.name)).index
-    unreadableIndex = NameIndex.make(unreadable.map(\.name)).index
+    index = NameIndex(tensors.map(\.name) + unreadable.map(\.name))
+    if let duplicate = index.duplicate { throw twice(duplicate) }
   }
 
   /// Bytes of the file, all parts together.
@@ -70,7 +60,8 @@ public final class GGUFFile: Sendable {
   /// The tensor called `name`, or nil when there is none that can be loaded. Loading code asks `loadable(_:)` or
   /// `loadableIfPresent(_:)`, which tell a tensor that is absent from one that cannot be read.
   public func tensor(_ name: String) -> TensorInfo? {
-    tensorIndex.find(name) { tensors[$0].name }.map { tensors[$0] }
+    guard let position = index.find(name), position < tensors.count else { return nil }
+    return tensors[position]
   }
 
   /// The tensor called `name`.
@@ -85,9 +76,9 @@ public final class GGUFFile: Sendable {
   /// The tensor called `name`, or nil when it is absent.
   /// - Throws: when it is there in a type that is not computed with.
   public func loadableIfPresent(_ name: String) throws(ModelFileError) -> TensorInfo? {
-    if let tensor = tensor(name) { return tensor }
-    guard let position = unreadableIndex.find(name, nameAt: { unreadableTensors[$0].name }) else { return nil }
-    throw unreadable(unreadableTensors[position])
+    guard let position = index.find(name) else { return nil }
+    guard position < tensors.count else { throw unreadable(unreadableTensors[position - tensors.count]) }
+    return tensors[position]
   }
 
   /// - Throws: for the first tensor, if any, of a type that is not computed with.
@@ -113,6 +104,17 @@ public final class GGUFFile: Sendable {
     } catch {
       throw ModelFileError(error)
     }
+  }
+
+  private func twice(_ position: Int) -> ModelFileError {
+    let other = position - tensors.count
+    let (part, infoOffset, name) =
+      other < 0
+      ? (tensors[position].part, tensors[position].infoOffset, tensors[position].name)
+      : (unreadableTensors[other].part, unreadableTensors[other].infoOffset, unreadableTensors[other].name)
+    return ModelFileError(
+      .malformed, path: parts[part].path, offset: infoOffset, key: name, expected: "each tensor once", found: "it twice"
+    )
   }
 
   private func unreadable(_ tensor: UnreadableTensor) -> ModelFileError {

@@ -3,11 +3,11 @@
 public enum GGUFLimits {
   /// Versions read. 1 had 32-bit lengths and is gone from use; 2 and 3 have the same layout.
   public static let versions: ClosedRange<UInt32> = 2...3
-  /// Metadata keys in one file.
-  public static let keys = 65_536
+  /// Metadata keys in one file; real ones have fewer than a hundred.
+  public static let keys = 16_384
   /// Bytes in one key, as the format has it.
   public static let keyBytes = 65_535
-  /// Tensors in one model, all parts together.
+  /// Tensors in one model, all parts together; the largest known have some thousands.
   public static let tensors = 65_536
   /// Bytes in the name of a tensor. The format says 64; some makers' names are longer.
   public static let tensorNameBytes = 256

@@ -24,8 +24,8 @@ public struct GGUFMetadata: Sendable {
 
   /// - Throws: when two entries have the same key.
   init(file: MappedFile, entries: [Entry], stringOffsets: [[UInt32]]) throws(ModelFileError) {
-    let (index, duplicate) = NameIndex.make(entries.map(\.key))
-    if let duplicate {
+    let index = NameIndex(entries.map(\.key))
+    if let duplicate = index.duplicate {
       throw ModelFileError(
         .malformed, path: file.path, offset: entries[duplicate].offset, key: entries[duplicate].key,
         expected: "each key once", found: "it twice")
@@ -174,7 +174,7 @@ public struct GGUFMetadata: Sendable {
   }
 
   private func entry(_ key: String) -> Entry? {
-    index.find(key) { entries[$0].key }.map { entries[$0] }
+    index.find(key).map { entries[$0] }
   }
 
   private func arrayEntry(

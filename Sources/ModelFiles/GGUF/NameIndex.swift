@@ -1,41 +1,35 @@
-/// Finds names in a list by their bytes, in O(log n), at four bytes an entry.
+/// Finds the position of a name in a list, by the name's bytes.
 ///
-/// Names are compared as UTF-8, since two different names of a file may be equal as `String` (canonical equivalence).
+/// Two different names of a file may be equal as `String` (canonical equivalence), so that `String` is no key.
+/// Hashes are seeded by the process: a file cannot be made so that its names collide.
 struct NameIndex: Sendable {
-  /// Positions in the list, in the order of the names' bytes.
-  private let order: [Int32]
+  private struct Name: Hashable {
+    let text: String
 
-  /// - Returns: the index, and the later one of two positions that carry the same name, if there are such.
-  static func make(_ names: [String]) -> (index: NameIndex, duplicate: Int?) {
-    var order = Array(0..<Int32(names.count))
-    // Ties are put in the order of the list, so that of two equal names the second is reported.
-    order.sort { compare(names[Int($0)], names[Int($1)]) ?? ($0 < $1) }
-    var duplicate: Int?
-    for (one, next) in zip(order, order.dropFirst()) where compare(names[Int(one)], names[Int(next)]) == nil {
-      duplicate = min(duplicate ?? .max, Int(next))
+    static func == (one: Name, other: Name) -> Bool {
+      one.text.utf8.elementsEqual(other.text.utf8)
     }
-    return (NameIndex(order: order), duplicate)
+
+    func hash(into hasher: inout Hasher) {
+      var text = text
+      text.withUTF8 { bytes in unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes)) }
+    }
   }
 
-  /// The position of `name`, where `nameAt` tells the name at a position.
-  func find(_ name: String, nameAt: (Int) -> String) -> Int? {
-    var low = 0
-    var high = order.count
-    while low < high {
-      let middle = low + (high - low) / 2
-      let position = Int(order[middle])
-      switch NameIndex.compare(nameAt(position), name) {
-      case nil: return position
-      case true?: low = middle + 1
-      case false?: high = middle
-      }
+  private var positions: [Name: Int32] = [:]
+  /// The position of the first name that the list had before, if there is one.
+  private(set) var duplicate: Int?
+
+  init(_ names: [String]) {
+    positions.reserveCapacity(names.count)
+    for (position, name) in names.enumerated() {
+      let earlier = positions.updateValue(Int32(position), forKey: Name(text: name))
+      if earlier != nil, duplicate == nil { duplicate = position }
     }
-    return nil
   }
 
-  /// Whether `one` comes before `other` by bytes; nil when they are the same bytes.
-  private static func compare(_ one: String, _ other: String) -> Bool? {
-    if one.utf8.elementsEqual(other.utf8) { return nil }
-    return one.utf8.lexicographicallyPrecedes(other.utf8)
+  /// The position of `name`, or nil where it is not in the list.
+  func find(_ name: String) -> Int? {
+    positions[Name(text: name)].map(Int.init)
   }
 }
