@@ -38,8 +38,8 @@ public struct SHA256: ~Copyable {
       &state, base.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
   }
 
-  public mutating func update(_ bytes: [UInt8]) {
-    bytes.withUnsafeBytes { buffer in unsafe update(buffer) }
+  public mutating func update(_ bytes: ArraySlice<UInt8>) {
+    unsafe bytes.withUnsafeBytes { buffer in unsafe update(buffer) }
   }
 
   /// The checksum of all that was given.

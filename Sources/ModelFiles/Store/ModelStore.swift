@@ -20,7 +20,7 @@ public struct ModelStore: Sendable {
     guard let directory = directory ?? ModelStore.defaultDirectory() else { throw .noCacheDirectory }
     self.directory = directory
     self.sourceOrder =
-      try sourceOrder
+      sourceOrder
       ?? Environment.value("FARTHING_MODEL_SOURCES").map { $0.split(separator: ",").map(String.init) }
     self.tools = tools
   }
@@ -95,10 +95,13 @@ public struct ModelStore: Sendable {
 public struct FetchTools: Sendable {
   public var python: String
   public var curl: String
+  /// Where the files of Hugging Face are: HF_ENDPOINT, the variable that its own tools read for a mirror, else its site.
+  public var hub: String
 
-  public init(python: String = "python3", curl: String = "curl") {
+  public init(python: String = "python3", curl: String = "curl", hub: String? = nil) {
     self.python = python
     self.curl = curl
+    self.hub = hub ?? Environment.value("HF_ENDPOINT") ?? "https://huggingface.co"
   }
 }
 
