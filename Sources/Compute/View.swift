@@ -31,6 +31,13 @@
     }
   }
 
+  /// Copies all elements to `other`.
+  /// - Precondition: it has as many.
+  public func copy(to other: View) {
+    precondition(other.count == count)
+    unsafe other.pointer.update(from: pointer, count: count)
+  }
+
   public func fill(_ value: Element) {
     unsafe pointer.update(repeating: value, count: count)
   }

@@ -21,13 +21,20 @@ public protocol PoolJob: AnyObject {
 /// One thread calls `run` at a time: the pool belongs to an engine, and the engine computes one pass after another.
 @safe public final class WorkerPool: @unchecked Sendable {
   public let threads: Int
+  /// Workers that take part in the next jobs, the caller included: 1...threads. Prefill and decode may differ.
+  public var active: Int {
+    didSet { precondition(active >= 1 && active <= threads) }
+  }
 
   /// Turns of a spin loop before a thread sleeps: tens of microseconds, longer than the gap between two steps of a pass.
   private static let spinLimit = 4_000
   /// Counters of different workers stand two cache lines apart: neighbours would slow each other down.
   private static let counterStride = 16
 
+  /// Counts jobs, times `epochStep`, plus how many workers take part in the current one. One word, so that a worker that
+  /// wakes late cannot mix up two jobs.
   private let epoch = Atomic<Int>(0)
+  private static let epochStep = 1 << 16
   private let unfinished = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
@@ -39,11 +46,13 @@ public protocol PoolJob: AnyObject {
   private var handles: [pthread_t] = []
   private var job: (any PoolJob)?
   private var chunks = 0
+  private var participants = 0
 
   /// - Throws: `SystemError` if a thread cannot be made.
   public init(threads: Int) throws(SystemError) {
-    precondition(threads >= 1)
+    precondition(threads >= 1 && threads < Self.epochStep)
     self.threads = threads
+    active = threads
     unsafe next = .allocate(capacity: threads * Self.counterStride)
     for index in 0..<threads * Self.counterStride { unsafe (next + index).initialize(to: Atomic(0)) }
     unsafe mutex = .allocate(capacity: 1)
@@ -57,7 +66,7 @@ public protocol PoolJob: AnyObject {
 
   deinit {
     stopping.store(true, ordering: .sequentiallyConsistent)
-    epoch.add(1, ordering: .sequentiallyConsistent)
+    epoch.add(Self.epochStep, ordering: .sequentiallyConsistent)
     unsafe pthread_mutex_lock(mutex)
     unsafe pthread_cond_broadcast(wake)
     unsafe pthread_mutex_unlock(mutex)
@@ -78,17 +87,19 @@ public protocol PoolJob: AnyObject {
   /// Runs all chunks of a job and returns when the last is finished.
   public func run(_ job: any PoolJob, chunks: Int) {
     guard chunks > 0 else { return }
-    if threads == 1 || chunks == 1 {
+    if active == 1 || chunks == 1 {
       for chunk in 0..<chunks { job.perform(chunk: chunk, worker: 0) }
       return
     }
     self.job = job
     self.chunks = chunks
-    for worker in 0..<threads {
+    participants = active
+    for worker in 0..<participants {
       unsafe next[worker * Self.counterStride].store(firstChunk(of: worker), ordering: .relaxed)
     }
-    unfinished.store(threads - 1, ordering: .relaxed)
-    epoch.add(1, ordering: .sequentiallyConsistent)
+    unfinished.store(participants - 1, ordering: .relaxed)
+    let count = epoch.load(ordering: .relaxed) / Self.epochStep
+    epoch.store((count + 1) * Self.epochStep + participants, ordering: .sequentiallyConsistent)
     if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
       unsafe pthread_mutex_lock(mutex)
       unsafe pthread_cond_broadcast(wake)
@@ -99,11 +110,11 @@ public protocol PoolJob: AnyObject {
     self.job = nil
   }
 
-  private func firstChunk(of worker: Int) -> Int { chunks * worker / threads }
+  private func firstChunk(of worker: Int) -> Int { chunks * worker / participants }
 
   private func claimChunks(of job: any PoolJob, worker: Int) {
-    for offset in 0..<threads {
-      let owner = (worker + offset) % threads
+    for offset in 0..<participants {
+      let owner = (worker + offset) % participants
       let end = firstChunk(of: owner + 1)
       while true {
         let chunk = unsafe next[owner * Self.counterStride].add(1, ordering: .relaxed).oldValue
@@ -161,6 +172,7 @@ public protocol PoolJob: AnyObject {
       waitForEpoch(after: seen)
       seen = epoch.load(ordering: .acquiring)
       if stopping.load(ordering: .relaxed) { return }
+      guard worker < seen % Self.epochStep else { continue }
       if let job { claimChunks(of: job, worker: worker) }
       if unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue == 0,
         callerSleeps.load(ordering: .sequentiallyConsistent)

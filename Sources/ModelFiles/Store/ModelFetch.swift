@@ -45,7 +45,11 @@ struct ModelFetch {
   func run(_ sources: [ModelSource], _ interrupts: borrowing Interrupts) throws(ModelStoreError) {
     let lock = try prepareDirectory()
     try wait(for: lock, interrupts)
-    defer { Files.removeIfEmpty(store.modelDirectory) }
+    // Naming the lock here also keeps it until here: without a later use it would be closed, and free, at once.
+    defer {
+      Files.removeIfEmpty(store.modelDirectory)
+      lock.unlock()
+    }
     removeLeftovers()
     if try isThere(interrupts) { return }
     var failures: [(source: String, error: ModelStoreError)] = []

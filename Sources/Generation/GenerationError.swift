@@ -1,0 +1,40 @@
+import Compute
+import Tokenization
+import Transformers
+
+/// Why a request cannot be served.
+public enum GenerationError: Error, CustomStringConvertible, Sendable {
+  case model(ModelError)
+  case tokenizer(TokenizerError)
+  case sampling(SamplingError)
+  case system(SystemError)
+  case stop(StopError)
+  /// The prompt leaves no room for an answer.
+  case promptTooLong(tokens: Int, context: Int)
+  case emptyPrompt
+  /// Weights, context and buffers do not fit into memory. `context` is the longest that would, 0 for none.
+  case memory(needed: Int, available: Int, limit: String, context: Int)
+  /// More positions than the model was trained on.
+  case contextTooLong(asked: Int, trained: Int)
+
+  public var description: String {
+    switch self {
+    case .model(let error): error.description
+    case .tokenizer(let error): error.description
+    case .sampling(let error): error.description
+    case .system(let error): error.description
+    case .stop(let error): error.description
+    case .promptTooLong(let tokens, let context):
+      "the prompt has \(tokens) tokens, which leaves no room for an answer in a context of \(context); "
+        + "shorten it, or give a longer context with -c"
+    case .emptyPrompt: "the prompt is empty: there is nothing to continue"
+    case .memory(let needed, let available, let limit, let context):
+      "this needs \(Self.mebibytes(needed)) MiB, but \(limit) leaves \(Self.mebibytes(available)) MiB; "
+        + (context > 0 ? "a context of \(context) would fit: -c \(context)" : "the weights alone do not fit")
+    case .contextTooLong(let asked, let trained):
+      "a context of \(asked) was asked for, but the model was trained on \(trained) positions: -c \(trained)"
+    }
+  }
+
+  private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }
+}

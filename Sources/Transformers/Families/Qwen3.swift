@@ -1,0 +1,31 @@
+import Compute
+import ModelFiles
+
+/// Qwen3 (dense): as Qwen2 without biases, with a norm of every query and key head before rope.
+final class Qwen3: Family {
+  let ropes: [Rope]
+  let embeddingScale: Float? = nil
+  let layers: [LayerWeights]
+  private let queryScale: Float
+
+  init(_ reader: MetadataReader, _ loader: WeightLoader, _ configuration: ModelConfiguration) throws(ModelError) {
+    ropes = [try Rope(reader, loader, headDim: configuration.headDim, pairs: .halves)]
+    queryScale = configuration.queryScale
+    var layers: [LayerWeights] = []
+    for index in 0..<configuration.layers {
+      layers.append(try LayerWeights(loader, configuration, index: index, headNorms: true))
+    }
+    self.layers = layers
+  }
+
+  func run(layer: Int, _ pass: ForwardPass) {
+    let weights = layers[layer]
+    pass.normalizeResidual(weights.attentionNorm)
+    pass.projectHeads(weights.attention, layer: layer, queryScale: queryScale)
+    pass.attend(layer: layer)
+    pass.addAttention(weights.attention)
+    pass.normalizeResidual(weights.feedForwardNorm)
+    pass.gate(weights.feedForward, .silu)
+    pass.addFeedForward(weights.feedForward)
+  }
+}

@@ -1,0 +1,150 @@
+import Compute
+
+/// Computes a model on batches of tokens: the tokens of one prompt, one token of each of several sequences, or both.
+///
+/// Use: `begin`, `append` any number of times, `run`, then `logits` for the rows that need them. Buffers are made once;
+/// a pass allocates nothing. One thread drives a pass; the pool's threads compute it.
+public final class ForwardPass {
+  public let model: Model
+  public let maxTokens: Int
+  private let pool: WorkerPool
+  let state: PassState
+  private let ropes: [RopeTable]
+
+  private let normalize: NormalizeStep
+  private let normalizeBranch: NormalizeBranchStep
+  private let attentionInput: AttentionInputStep
+  private let attend: AttendStep
+  private let attentionOutput: ProjectStep
+  private let feedForward: FeedForwardStep
+  private let down: ProjectStep
+  private let outputHead: OutputHeadStep
+
+  /// - Parameter maxTokens: rows of the largest batch; scratch memory grows with it.
+  public init(
+    _ model: Model, pool: WorkerPool, maxTokens: Int, kernels: Kernels = .best, product: MatrixProduct = .integer
+  ) throws(SystemError) {
+    let configuration = model.configuration
+    let layers = model.family.layers
+    self.model = model
+    self.pool = pool
+    self.maxTokens = maxTokens
+    state = try PassState(
+      configuration, kernels: kernels, product: product, maxTokens: maxTokens, threads: pool.threads)
+    var ropes: [RopeTable] = []
+    for rope in model.family.ropes { ropes.append(try RopeTable(rope, tokens: maxTokens)) }
+    self.ropes = ropes
+    let first = layers[0]
+
+    let normalized = try ActivationRows(
+      tokens: maxTokens, columns: configuration.hidden, readers: layers.flatMap(\.inputReaders), product: product)
+    let attended = try ActivationRows(
+      tokens: maxTokens, columns: configuration.heads * configuration.headDim,
+      readers: layers.map(\.attention.output), product: product)
+    let gated = try ActivationRows(
+      tokens: maxTokens, columns: configuration.feedForward, readers: layers.map(\.feedForward.down),
+      product: product)
+    normalize = NormalizeStep(state, output: normalized, weight: first.attentionNorm)
+    normalizeBranch = NormalizeBranchStep(state, weight: first.attentionNorm)
+    attentionInput = AttentionInputStep(state, input: normalized, weights: first.attention, rope: ropes[0])
+    attend = AttendStep(state, output: attended)
+    attentionOutput = ProjectStep(state, input: attended, linear: first.attention.output)
+    feedForward = FeedForwardStep(state, input: normalized, output: gated, weights: first.feedForward)
+    down = ProjectStep(state, input: gated, linear: first.feedForward.down)
+    outputHead = try OutputHeadStep(state, norm: model.outputNorm, linear: model.head)
+  }
+
+  /// Rows of this pass so far.
+  public var count: Int { state.count }
+
+  /// Starts an empty pass.
+  public func begin() {
+    state.count = 0
+    state.sequences.removeAll(keepingCapacity: true)
+  }
+
+  /// Adds tokens at the end of a sequence.
+  /// - Returns: false, with nothing changed, where the sequence's cache has no room for them.
+  /// - Precondition: they fit this pass, and each id is below the vocabulary's size.
+  public func append(_ tokens: some Collection<Int32>, to sequence: KVSequence) -> Bool {
+    precondition(state.count + tokens.count <= maxTokens)
+    let start = sequence.count
+    guard sequence.extend(by: tokens.count) else { return false }
+    for (offset, token) in tokens.enumerated() {
+      precondition(token >= 0 && Int(token) < model.configuration.vocab)
+      state.tokens.view[state.count] = token
+      state.positions.view[state.count] = Int32(start + offset)
+      state.sequences.append(sequence)
+      state.count += 1
+    }
+    return true
+  }
+
+  /// Computes all layers for the appended rows.
+  public func run() {
+    embed()
+    for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
+  }
+
+  /// Most rows of one call of `logits`.
+  public static let maxLogitRows = OutputHeadStep.maxTokens
+
+  /// Logits [vocab] of up to 16 rows of the pass just run, handed to `body` one after another.
+  public func logits(rows: Range<Int>, _ body: (_ row: Int, _ logits: View<Float>) -> Void) {
+    outputHead.run(pool, rows: rows)
+    for row in rows { body(row, outputHead.row(row - rows.lowerBound)) }
+  }
+
+  /// Logits [vocab] of one row of the pass just run; they stay until logits are asked for again.
+  public func logits(row: Int) -> View<Float> {
+    outputHead.run(pool, rows: row..<row + 1)
+    return outputHead.row(0)
+  }
+
+  private func embed() {
+    for row in 0..<state.count {
+      let residual = state.residualRow(row)
+      let position = Int(state.positions.view[row])
+      model.embedding.unpack(row: Int(state.tokens.view[row]), to: residual)
+      if let scale = model.family.embeddingScale { state.kernels.scale(residual, by: scale) }
+      for table in ropes { table.fill(token: row, position: position) }
+    }
+  }
+}
+
+/// What a family's layers are made of: one call a fused step.
+extension ForwardPass {
+  /// normalized = norm(residual)
+  func normalizeResidual(_ weight: AlignedBuffer<Float>) { normalize.run(pool, weight: weight) }
+
+  /// queries, keys, values = rope(W normalized); keys and values go to the cache. Queries are scaled for the softmax.
+  func projectHeads(_ weights: AttentionWeights, layer: Int, rope: Int = 0, queryScale: Float) {
+    attentionInput.run(pool, weights, layer: layer, rope: ropes[rope], queryScale: queryScale)
+  }
+
+  /// attended = softmax(queries keys) values, over the last `window` positions or all
+  func attend(layer: Int, window: Int? = nil) { attend.run(pool, layer: layer, window: window) }
+
+  /// residual += W attended
+  func addAttention(_ weights: AttentionWeights) { attentionOutput.run(pool, weights.output, to: .residual) }
+
+  /// residual += norm(W attended)
+  func addAttention(_ weights: AttentionWeights, norm: AlignedBuffer<Float>) {
+    attentionOutput.run(pool, weights.output, to: .branch)
+    normalizeBranch.run(pool, weight: norm)
+  }
+
+  /// gated = activation(gate normalized) * (up normalized)
+  func gate(_ weights: FeedForwardWeights, _ activation: Activation) {
+    feedForward.run(pool, weights, activation: activation)
+  }
+
+  /// residual += W gated
+  func addFeedForward(_ weights: FeedForwardWeights) { down.run(pool, weights.down, to: .residual) }
+
+  /// residual += norm(W gated)
+  func addFeedForward(_ weights: FeedForwardWeights, norm: AlignedBuffer<Float>) {
+    down.run(pool, weights.down, to: .branch)
+    normalizeBranch.run(pool, weight: norm)
+  }
+}

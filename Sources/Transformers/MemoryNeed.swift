@@ -1,0 +1,58 @@
+import Compute
+import ModelFiles
+import Quantization
+
+/// The memory that running a model will take, known before any of it is taken.
+public struct MemoryNeed: Sendable, Equatable {
+  /// Packed matrices, and vectors as F32.
+  public let weightBytes: Int
+  /// Keys and values of one position.
+  public let kvBytesPerPosition: Int
+  /// Buffers of a pass and the tables of the vocabulary.
+  public let scratchBytes: Int
+
+  /// - Parameter batch: tokens of the largest pass.
+  public init(_ file: GGUFFile, configuration: ModelConfiguration, kv: KVType, batch: Int, threads: Int) {
+    weightBytes = file.tensors.reduce(0) { $0 + Self.packedBytes(of: $1) }
+    kvBytesPerPosition = KVCache.blockBytes(configuration, type: kv) / Kernels.kvBlock
+    scratchBytes = PassState.bytes(configuration, tokens: batch, threads: threads) + 48 * configuration.vocab
+  }
+
+  /// Bytes with a context of `positions`.
+  public func total(positions: Int) -> Int {
+    let blocks = (positions + Kernels.kvBlock - 1) / Kernels.kvBlock
+    return weightBytes + scratchBytes + blocks * Kernels.kvBlock * kvBytesPerPosition
+  }
+
+  /// The longest context, in whole blocks, that fits into `bytes`; 0 where not even the weights do.
+  public func positions(within bytes: Int) -> Int {
+    let left = bytes - weightBytes - scratchBytes
+    return max(0, left / (kvBytesPerPosition * Kernels.kvBlock)) * Kernels.kvBlock
+  }
+
+  /// Bytes of a tensor once it is loaded: packed, or as F32 where it is a vector.
+  public static func packedBytes(of tensor: TensorInfo) -> Int {
+    tensor.rows == 1
+      ? tensor.columns * MemoryLayout<Float>.size
+      : PackedLayout(tensor.type).bytes(rows: tensor.rows, columns: tensor.columns)
+  }
+}
+
+extension PassState {
+  /// About what the buffers of a pass take: rows of each width, logits of one slice, scratch of each worker.
+  static func bytes(_ configuration: ModelConfiguration, tokens: Int, threads: Int) -> Int {
+    let heads = configuration.heads * configuration.headDim
+    // Floats and blocks of the three activation buffers (4 + 1.5 bytes an element), residual, branch and queries.
+    let rows = tokens * (14 * configuration.hidden + 10 * heads + 6 * configuration.feedForward)
+    let worker = 8 * tokens * max(rowsPerChunk, configuration.headDim)
+    return rows + threads * worker + 4 * configuration.vocab * OutputHeadStep.maxTokens
+  }
+}
+
+extension ModelConfiguration {
+  /// Reads the configuration of a file without loading it.
+  /// - Throws: `ModelError` where the architecture or one of its sizes is not supported.
+  public init(_ file: GGUFFile) throws(ModelError) {
+    try self.init(file, architecture: try Model.architecture(of: file))
+  }
+}

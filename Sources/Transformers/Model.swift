@@ -1,0 +1,55 @@
+import Compute
+import ModelFiles
+import Quantization
+
+/// A loaded model: configuration and packed weights. Immutable; any number of passes may read it at once.
+@safe public final class Model: @unchecked Sendable {
+  public let configuration: ModelConfiguration
+  let family: any Family
+  let embedding: Linear
+  let outputNorm: AlignedBuffer<Float>
+  let head: Linear
+  private let weights: AlignedBuffer<UInt8>
+  private let layouts: [PackedLayout]
+
+  /// Bytes of all packed matrices.
+  public var weightBytes: Int { weights.count }
+
+  /// Reads the model of a GGUF file and packs its weights on the pool's threads.
+  /// - Throws: `ModelError` naming the key or tensor that is missing, wrong or not supported.
+  public init(_ file: GGUFFile, pool: WorkerPool) throws(ModelError) {
+    let architecture = try Self.architecture(of: file)
+    guard let type = families[architecture] else { throw Self.unknown(architecture, file) }
+    let configuration = try ModelConfiguration(file, architecture: architecture)
+    let reader = MetadataReader(file, architecture: architecture)
+    let loader = WeightLoader(file)
+    self.configuration = configuration
+    embedding = try loader.matrix("token_embd", rows: configuration.vocab, columns: configuration.hidden)
+    family = try type.init(reader, loader, configuration)
+    outputNorm = try loader.vector("output_norm.weight", count: configuration.hidden)
+    // A file without an output matrix ties it to the embedding.
+    head =
+      try loader.matrixIfPresent("output", rows: configuration.vocab, columns: configuration.hidden) ?? embedding
+    weights = try loader.pack(on: pool)
+    layouts = loader.layouts
+  }
+  /// Whether an instruction set computes all layouts of this model as plain code does.
+  public func agrees(_ kernels: Kernels) throws(SystemError) -> Bool {
+    for layout in layouts where try !layout.agrees(kernels) { return false }
+    return true
+  }
+
+  /// The architecture that a file names, if there is a family for it.
+  static func architecture(of file: GGUFFile) throws(ModelError) -> String {
+    let name: String
+    do { name = try file.metadata.requiredString("general.architecture") } catch { throw .file(error) }
+    guard families[name] != nil else { throw unknown(name, file) }
+    return name
+  }
+
+  private static func unknown(_ architecture: String, _ file: GGUFFile) -> ModelError {
+    let known = families.keys.sorted().joined(separator: ", ")
+    return .unsupported(
+      path: file.path, key: "general.architecture", expected: "one of \(known)", found: "\"\(architecture)\"")
+  }
+}

@@ -1,0 +1,97 @@
+import Compute
+
+/// The matrices and norms in front of a layer's attention.
+struct AttentionWeights {
+  let query: Linear
+  let key: Linear
+  let value: Linear
+  let output: Linear
+  /// Norms of single heads, before rope, where the family has them: [headDim].
+  var queryNorm: AlignedBuffer<Float>?
+  var keyNorm: AlignedBuffer<Float>?
+}
+
+/// Queries, keys and values: matrix products, head norms and rope, keys and values straight into the cache.
+///
+/// A chunk is one head, so that whatever a head needs is in one place: first the KV heads (key and value together), then
+/// the query heads.
+final class AttentionInputStep: PoolJob {
+  private let state: PassState
+  private let input: ActivationRows
+  private var weights: AttentionWeights
+  private var rope: RopeTable
+  private var layer = 0
+  private var queryScale: Float = 1
+
+  init(_ state: PassState, input: ActivationRows, weights: AttentionWeights, rope: RopeTable) {
+    self.state = state
+    self.input = input
+    self.weights = weights
+    self.rope = rope
+  }
+
+  func run(_ pool: WorkerPool, _ weights: AttentionWeights, layer: Int, rope: RopeTable, queryScale: Float) {
+    self.weights = weights
+    self.layer = layer
+    self.rope = rope
+    self.queryScale = queryScale
+    pool.run(self, chunks: state.configuration.kvHeads + state.configuration.heads)
+  }
+
+  func perform(chunk: Int, worker: Int) {
+    let kvHeads = state.configuration.kvHeads
+    if chunk < kvHeads {
+      keyAndValue(kvHead: chunk, worker: worker)
+    } else {
+      query(head: chunk - kvHeads, worker: worker)
+    }
+  }
+
+  private func query(head: Int, worker: Int) {
+    let dimensions = state.configuration.headDim
+    let stride = state.configuration.heads * dimensions
+    let start = head * dimensions
+    // Heads lie side by side, so the product can go straight to its place.
+    let y = state.queries.part(start, (state.count - 1) * stride + dimensions)
+    multiply(weights.query, head: head, to: y, stride: stride, worker: worker)
+    for token in 0..<state.count {
+      let query = y.part(token * stride, dimensions)
+      finish(query, norm: weights.queryNorm, token: token)
+      state.kernels.scale(query, by: queryScale)
+    }
+  }
+
+  private func keyAndValue(kvHead: Int, worker: Int) {
+    let dimensions = state.configuration.headDim
+    let scratch = state.scratch(worker: worker)
+    let keys = scratch.part(0, state.count * dimensions)
+    let values = scratch.part(state.count * dimensions, state.count * dimensions)
+    multiply(weights.key, head: kvHead, to: keys, stride: dimensions, worker: worker)
+    multiply(weights.value, head: kvHead, to: values, stride: dimensions, worker: worker)
+    for token in 0..<state.count {
+      let key = keys.part(token * dimensions, dimensions)
+      finish(key, norm: weights.keyNorm, token: token)
+      let sequence = state.sequences[token]
+      let position = Int(state.positions.view[token])
+      let block = sequence.blocks[position / Kernels.kvBlock]
+      unsafe state.kernels.store(
+        key: key, value: values.part(token * dimensions, dimensions), type: sequence.cache.type,
+        slot: position % Kernels.kvBlock, keys: sequence.cache.keys(block: block, layer: layer, kvHead: kvHead),
+        values: sequence.cache.values(block: block, layer: layer, kvHead: kvHead))
+    }
+  }
+
+  private func multiply(_ linear: Linear, head: Int, to y: View<Float>, stride: Int, worker: Int) {
+    let dimensions = state.configuration.headDim
+    let start = head * dimensions
+    state.multiply(
+      linear, rows: start..<start + dimensions, by: input, tokens: state.count, to: y, stride: stride, worker: worker)
+  }
+
+  private func finish(_ head: View<Float>, norm: AlignedBuffer<Float>?, token: Int) {
+    if let norm {
+      state.kernels.rmsNorm(head, weight: norm.view, epsilon: state.configuration.normEpsilon, to: head)
+    }
+    rope.rotate(head, token: token, state.kernels)
+  }
+}

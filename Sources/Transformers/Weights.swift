@@ -1,0 +1,171 @@
+import Compute
+import ModelFiles
+import Quantization
+
+/// A weight matrix [rows, columns], packed for the kernels, and its bias where it has one.
+@safe public final class Linear: @unchecked Sendable {
+  public let name: String
+  public let rows: Int
+  public let columns: Int
+  public let type: TensorType
+  let layout: PackedLayout
+  let bias: AlignedBuffer<Float>?
+  let source: TensorInfo
+  /// Set once, by `WeightLoader.pack`, before the model is handed out.
+  fileprivate(set) var packed: View<UInt8>
+  private static let notPacked = unsafe View<UInt8>(.allocate(capacity: 1), count: 0)
+
+  fileprivate init(_ source: TensorInfo, bias: AlignedBuffer<Float>?) {
+    self.source = source
+    self.bias = bias
+    name = source.name
+    rows = source.rows
+    columns = source.columns
+    type = source.type
+    layout = PackedLayout(source.type)
+    packed = Self.notPacked
+  }
+
+  static let groupRows = PackedLayout.groupRows
+
+  var packedBytes: Int { layout.bytes(rows: rows, columns: columns) }
+
+  /// Decodes one row to floats.
+  /// - Precondition: row < rows and destination.count == columns.
+  func unpack(row: Int, to destination: View<Float>) {
+    precondition(row >= 0 && row < rows && destination.count == columns)
+    unsafe layout.unpack(row: row, columns: columns, of: UnsafeRawPointer(packed.pointer), to: destination.pointer)
+  }
+}
+
+/// Collects the tensors that a family names, checks their shapes, and then packs them all.
+///
+/// Packing goes tensor by tensor in the order of the file, on all threads, and gives each source range back to the kernel
+/// behind it, so that memory holds one copy of the weights from the first run on.
+final class WeightLoader {
+  let file: GGUFFile
+  private var matrices: [Linear] = []
+
+  init(_ file: GGUFFile) { self.file = file }
+
+  /// The layouts of the matrices asked for so far, each once.
+  var layouts: [PackedLayout] {
+    var found: [PackedLayout] = []
+    for matrix in matrices where !found.contains(matrix.layout) { found.append(matrix.layout) }
+    return found
+  }
+
+  /// The matrix `name`.weight [rows, columns], with `name`.bias [rows] where the file has one.
+  /// - Throws: when it is absent, of a type that is not computed with, or of another shape.
+  func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear {
+    guard let found = try matrixIfPresent(name, rows: rows, columns: columns) else {
+      throw .file(
+        ModelFileError(
+          .missing, path: file.path, key: name + ".weight", expected: "a tensor of this name", found: "none"))
+    }
+    return found
+  }
+
+  func matrixIfPresent(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear? {
+    guard let tensor = try tensor(name + ".weight", dimensions: [columns, rows]) else { return nil }
+    let linear = Linear(tensor, bias: try vectorIfPresent(name + ".bias", count: rows))
+    matrices.append(linear)
+    return linear
+  }
+
+  /// The vector called `name` of `count` elements, decoded to floats.
+  func vector(_ name: String, count: Int) throws(ModelError) -> AlignedBuffer<Float> {
+    guard let found = try vectorIfPresent(name, count: count) else {
+      throw .file(
+        ModelFileError(.missing, path: file.path, key: name, expected: "a tensor of this name", found: "none"))
+    }
+    return found
+  }
+
+  func vectorIfPresent(_ name: String, count: Int) throws(ModelError) -> AlignedBuffer<Float>? {
+    guard let tensor = try tensor(name, dimensions: [count]) else { return nil }
+    let layout = PackedLayout(tensor.type)
+    do {
+      let group = try AlignedBuffer<UInt8>(count: layout.groupBytes(columns: count))
+      let values = try AlignedBuffer<Float>(count: count)
+      let source = unsafe file.bytes(of: tensor)
+      if let base = source.baseAddress {
+        unsafe layout.pack(rows: 1, columns: count, from: base, to: group.pointer)
+        unsafe layout.unpack(row: 0, columns: count, of: group.pointer, to: values.pointer)
+      }
+      return values
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  private func tensor(_ name: String, dimensions: [Int]) throws(ModelError) -> TensorInfo? {
+    do throws(ModelFileError) {
+      guard let tensor = try file.loadableIfPresent(name) else { return nil }
+      // Trailing extents of 1 say nothing.
+      var found = tensor.dimensions
+      while found.count > dimensions.count, found.last == 1 { found.removeLast() }
+      guard found == dimensions else {
+        throw ModelFileError(
+          .malformed, path: file.path, key: name, expected: "dimensions \(dimensions)", found: "\(tensor.dimensions)")
+      }
+      return tensor
+    } catch {
+      throw .file(error)
+    }
+  }
+
+  /// Packs every matrix asked for so far.
+  /// - Returns: the memory that holds them; the matrices point into it, so it must live as long as they.
+  func pack(on pool: WorkerPool) throws(ModelError) -> AlignedBuffer<UInt8> {
+    matrices.sort { ($0.source.part, $0.source.offset) < ($1.source.part, $1.source.offset) }
+    let lineBytes = 64
+    var total = 0
+    for matrix in matrices {
+      total += (matrix.packedBytes + lineBytes - 1) / lineBytes * lineBytes
+    }
+    let arena: AlignedBuffer<UInt8>
+    do { arena = try AlignedBuffer(count: total, hugePages: true) } catch { throw .system(error) }
+    var offset = 0
+    let job = PackJob(file)
+    for matrix in matrices {
+      matrix.packed = arena.part(offset, matrix.packedBytes)
+      offset += (matrix.packedBytes + lineBytes - 1) / lineBytes * lineBytes
+      job.matrix = matrix
+      pool.run(job, chunks: job.chunks)
+      file.release(matrix.source)
+    }
+    return arena
+  }
+}
+
+/// Packs one matrix, some groups of eight rows a chunk.
+private final class PackJob: PoolJob {
+  let file: GGUFFile
+  var matrix: Linear?
+
+  init(_ file: GGUFFile) { self.file = file }
+
+  private static let groupsPerChunk = 32
+
+  var chunks: Int {
+    guard let matrix else { return 0 }
+    let groups = (matrix.rows + PackedLayout.groupRows - 1) / PackedLayout.groupRows
+    return (groups + Self.groupsPerChunk - 1) / Self.groupsPerChunk
+  }
+
+  func perform(chunk: Int, worker: Int) {
+    guard let matrix, let source = unsafe file.bytes(of: matrix.source).baseAddress else { return }
+    let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
+    let groupRows = PackedLayout.groupRows
+    let first = chunk * Self.groupsPerChunk
+    let last = min(first + Self.groupsPerChunk, (matrix.rows + groupRows - 1) / groupRows)
+    for group in first..<last {
+      let row = group * groupRows
+      let destination = matrix.packed.part(group * groupBytes, groupBytes)
+      unsafe matrix.layout.pack(
+        rows: min(groupRows, matrix.rows - row), columns: matrix.columns,
+        from: source + row * matrix.source.rowBytes, to: destination.pointer)
+    }
+  }
+}
