@@ -83,7 +83,7 @@ private func walk(_ metadata: GGUFMetadata, _ key: String) -> UInt64 {
 }
 
 /// A directory of its own for a test, removed when the test is over.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
   let path: String
 
   init() {
