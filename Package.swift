@@ -48,7 +48,8 @@ let package = Package(
     systemLibrary("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
     .target(
       name: "CKernels",
-      cSettings: [.unsafeFlags(["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])]),
+      // -O2 in debug builds too: vector code without optimisation is hundreds of times slower, and not what runs.
+      cSettings: [.unsafeFlags(["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])]),
     module("Compute", ["CKernels"]),
     module("Quantization", ["CKernels", "Compute"]),
     module("ModelFiles", ["Compute", "Quantization", "CSodium"]),

@@ -34,8 +34,11 @@ const fk_kernels *fk_kernels_named(const char *name) {
   return NULL;
 }
 
-const fk_kernels *fk_kernels_best(void) {
-  size_t i = 0;
-  while (!tables[i].runs_here()) i++;
-  return tables[i].table;
+const fk_kernels *fk_kernels_at(size_t index) {
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    if (tables[i].runs_here() && index-- == 0) return tables[i].table;
+  }
+  return NULL;
 }
+
+const fk_kernels *fk_kernels_best(void) { return fk_kernels_at(0); }

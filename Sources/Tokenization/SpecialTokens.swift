@@ -18,13 +18,33 @@ public struct SpecialTokens: Sendable, Equatable {
 
   public init() {}
 
-  /// Texts of control tokens that end a generation even in files that name only one such token.
-  static let endPieces = [
-    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "</s>",
-    "<eos>", "<|return|>", "<|call|>", "<|endofturn|>", "<|END_OF_TURN_TOKEN|>", "<end_of_utterance>", "<EOT>",
-    "<｜end▁of▁sentence｜>",
+  /// Names of control tokens that end a generation, also in files that name only one such token.
+  static let endPieces =
+    turnEnds + messageEnds + [
+      "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|return|>", "<|call|>", "<|endofturn|>",
+      "<end_of_utterance>", "<｜end▁of▁sentence｜>",
+    ]
+
+  /// Names of control tokens that end a turn, in the order in which they are looked for where the file names none.
+  static let turnEnds = [
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<turn|>", "<EOT>",
   ]
 
-  /// Of those, the ones that end a turn, in the order in which they are looked for where the file names none.
-  static let turnEnds = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<EOT>"]
+  /// Names of control tokens that end a message to a tool.
+  static let messageEnds = ["<|eom_id|>"]
+}
+
+extension Vocabulary {
+  /// The control token that the first possible of these names names.
+  func firstControl(among names: [String]) -> TokenID? {
+    let names = names.map { Array($0.utf8) }
+    var best: (place: Int, id: TokenID)?
+    for id in 0..<count where kind(id) == .control {
+      let text = token(id)
+      if let place = names.firstIndex(where: { $0.elementsEqual(text) }), place < best?.place ?? .max {
+        best = (place, TokenID(id))
+      }
+    }
+    return best?.id
+  }
 }

@@ -5,26 +5,39 @@
 public struct StreamingDetokenizer: Sendable {
   private let tokenizer: Tokenizer
   private let special: Bool
+  private var atStart: Bool
+  /// At most three bytes.
   private var held: [UInt8] = []
 
-  /// - Parameter special: whether control and unknown tokens show their names.
-  public init(_ tokenizer: Tokenizer, special: Bool = false) {
+  /// - Parameters:
+  ///   - special: whether control and unknown tokens show their names.
+  ///   - startsText: whether the first token begins a text, so that the space which some vocabularies put there is left
+  ///     out, as `Tokenizer.decode` does. Generated tokens go on with a text: their first space counts.
+  public init(_ tokenizer: Tokenizer, special: Bool = false, startsText: Bool = false) {
     self.tokenizer = tokenizer
     self.special = special
+    atStart = startsText && tokenizer.model.addsSpaceBefore
+    held.reserveCapacity(64)
   }
 
   /// The bytes that are certain now that this token has come.
   public mutating func append(_ id: TokenID) -> [UInt8] {
-    held.append(contentsOf: tokenizer.decode([id], special: special))
+    var output: [UInt8] = []
+    append(id, to: &output)
+    return output
+  }
+
+  /// Appends to `output` the bytes that are certain now that this token has come; allocates nothing if `output` has room.
+  public mutating func append(_ id: TokenID, to output: inout [UInt8]) {
+    tokenizer.append(id, special: special, atStart: &atStart, to: &held)
     let ready = held.count - Self.incompleteTail(held)
-    if ready == 0 { return [] }
-    defer { held.removeFirst(ready) }
-    return Array(held[..<ready])
+    output.append(contentsOf: held[..<ready])
+    held.removeSubrange(..<ready)
   }
 
   /// The bytes that were held back; no token will complete them any more.
   public mutating func finish() -> [UInt8] {
-    defer { held.removeAll() }
+    defer { held.removeAll(keepingCapacity: true) }
     return held
   }
 

@@ -1,88 +1,89 @@
 /// Text to token ids and back, exactly as the model's own tokeniser has it. Immutable; usable from any thread.
 public final class Tokenizer: Sendable {
+  /// The tokens with a part of their own, and what `encode` adds by itself.
   public let special: SpecialTokens
-  /// The ids that end a generation: those of `special`, and every control token on the list of known end pieces.
+  /// The ids that end a generation, ascending: those of `special`, and every control token on the list of known end
+  /// pieces (`SpecialTokens.endPieces`).
   public let endOfGeneration: [TokenID]
   /// The chat template that the file brings along, in Jinja.
   public let chatTemplate: String?
+  /// The name that GGUF has for the way words are cut (`tokenizer.ggml.pre`); nil for SentencePiece vocabularies, and
+  /// for an imported file whose way has no name.
+  public let preTokenizerName: String?
   /// Number of tokens: ids run from 0 to `count - 1`.
   public var count: Int { vocabulary.count }
 
   let vocabulary: Vocabulary
-  let model: Model
-  /// Tokens that are matched in the text before the model sees it: all of them, and those that plain text may match.
-  let added: AddedTokenMatcher
-  let addedInPlainText: AddedTokenMatcher
+  let model: TextModel
+  private let added: AddedTokens
+  /// What `encode` puts before and after a text.
+  private let before: [TokenID]
+  private let after: [TokenID]
 
-  enum Model: Sendable {
-    case byteLevel(ByteLevelEncoder, PreTokenizer)
+  /// All that a tokeniser is made of; the importers fill it.
+  struct Parts {
+    var vocabulary: Vocabulary
+    var model: TextModel
+    var added: AddedTokens
+    var special: SpecialTokens
+    /// What is put before and after a text; nil is BOS and EOS, as `special` has it.
+    var before: [TokenID]?
+    var after: [TokenID]?
+    var chatTemplate: String?
+    var preTokenizerName: String?
   }
 
-  init(
-    vocabulary: Vocabulary, model: Model, special: SpecialTokens, chatTemplate: String?
-  ) {
-    self.vocabulary = vocabulary
-    self.model = model
-    self.special = special
-    self.chatTemplate = chatTemplate
-    var all: [TokenID] = []
-    var plain: [TokenID] = []
-    for id in 0..<vocabulary.count {
-      switch vocabulary.kind(id) {
-      case .control, .unknown: all.append(TokenID(id))
-      case .userDefined:
-        all.append(TokenID(id))
-        plain.append(TokenID(id))
-      default: break
-      }
-    }
-    added = AddedTokenMatcher(all, in: vocabulary)
-    addedInPlainText = AddedTokenMatcher(plain, in: vocabulary)
-    endOfGeneration = Self.endTokens(vocabulary, special)
-  }
-
-  private static func endTokens(_ vocabulary: Vocabulary, _ special: SpecialTokens) -> [TokenID] {
-    var ends = [special.eos, special.eot, special.eom].compactMap(\.self)
-    let known = SpecialTokens.endPieces.map { Array($0.utf8) }
-    for id in 0..<vocabulary.count where vocabulary.kind(id) == .control {
-      let token = vocabulary.token(id)
-      if known.contains(where: { $0.elementsEqual(token) }) { ends.append(TokenID(id)) }
-    }
-    return Array(Set(ends)).sorted()
+  init(_ parts: Parts) {
+    vocabulary = parts.vocabulary
+    model = parts.model
+    added = parts.added
+    special = parts.special
+    before = parts.before ?? (parts.special.addBOS ? [parts.special.bos].compactMap(\.self) : [])
+    after = parts.after ?? (parts.special.addEOS ? [parts.special.eos].compactMap(\.self) : [])
+    chatTemplate = parts.chatTemplate
+    preTokenizerName = parts.preTokenizerName
+    endOfGeneration = SpecialTokens.ends(parts.vocabulary, parts.special)
   }
 
   /// The tokens of a text.
   /// - Parameters:
-  ///   - text: UTF-8. Bytes that are not are kept: a byte-level vocabulary writes each as its own token.
+  ///   - text: UTF-8. Bytes that are not are kept: each is written in its own byte token.
   ///   - addSpecial: put BOS before and EOS after, where `special` says that this model wants them.
   ///   - parseSpecial: text that reads like a control token is that token. Otherwise it is plain text; user-defined
   ///     tokens are matched either way.
+  /// - Throws: for a text of 2 GiB or more, and where the pattern engine gives up.
   public func encode(
     _ text: [UInt8], addSpecial: Bool = true, parseSpecial: Bool
   ) throws(TokenizerError) -> [TokenID] {
     guard text.count < Int(Int32.max) else {
-      throw TokenizerError(
-        .limitExceeded, at: "", "a text of \(text.count) bytes; at most \(Int32.max - 1) are accepted")
+      throw TokenizerError(.limitExceeded, at: "", "a text of \(text.count) bytes; at most \(Int32.max - 1) are accepted")
     }
-    var output: [TokenID] = []
-    if addSpecial, special.addBOS, let bos = special.bos { output.append(bos) }
-    var encoding = try Encoding(self)
-    let matcher = parseSpecial ? added : addedInPlainText
-    var start = 0
-    while let match = matcher.firstMatch(in: text, start..<text.count, vocabulary) {
-      try encoding.encode(text, start..<match.range.lowerBound, into: &output)
-      output.append(match.token)
-      start = match.range.upperBound
+    var output: [TokenID] = addSpecial ? before : []
+    var encoding = try TextEncoding(
+      vocabulary: vocabulary, model: model, normalizedAdded: added.afterNormalizing(parseSpecial: parseSpecial))
+    try added.beforeNormalizing(parseSpecial: parseSpecial).split(text, 0..<text.count) {
+      (piece) throws(TokenizerError) in
+      switch piece {
+      case .token(let id): output.append(id)
+      case .text(let range): try encoding.encode(text, range, into: &output)
+      }
     }
-    try encoding.encode(text, start..<text.count, into: &output)
-    if addSpecial, special.addEOS, let eos = special.eos { output.append(eos) }
+    if addSpecial { output.append(contentsOf: after) }
     return output
   }
 
+  /// The tokens of a text; see the form for bytes.
   public func encode(
     _ text: String, addSpecial: Bool = true, parseSpecial: Bool
   ) throws(TokenizerError) -> [TokenID] {
     try encode(Array(text.utf8), addSpecial: addSpecial, parseSpecial: parseSpecial)
+  }
+
+  /// The tokens of a rendered chat template: special tokens are parsed, and BOS is added only where the model wants it
+  /// and the text does not begin with it.
+  public func encodeChat(_ text: [UInt8]) throws(TokenizerError) -> [TokenID] {
+    let ids = try encode(text, addSpecial: false, parseSpecial: true)
+    return ids.starts(with: before) ? ids : before + ids
   }
 
   /// The bytes that a token stands for; for a special token, its name. An id outside the vocabulary stands for none.
@@ -90,48 +91,45 @@ public final class Tokenizer: Sendable {
     vocabulary.contains(id) ? Array(vocabulary.token(Int(id))) : []
   }
 
-  /// The text of a run of tokens. Control and unknown tokens show their names only if `special` is set.
+  /// Whether the token shows in a text only when special tokens are to show: control and unknown tokens.
+  public func isSpecial(_ id: TokenID) -> Bool {
+    guard vocabulary.contains(id) else { return false }
+    let kind = vocabulary.kind(Int(id))
+    return kind == .control || kind == .unknown
+  }
+
+  /// The text of a run of tokens: what `encode` takes apart, put together again. The space that `encode` puts before a
+  /// text for some vocabularies is taken off. Ids outside the vocabulary stand for nothing.
+  /// - Parameter special: whether control and unknown tokens show their names.
   public func decode(_ ids: [TokenID], special: Bool) -> [UInt8] {
     var output: [UInt8] = []
-    for id in ids where vocabulary.contains(id) {
-      let kind = vocabulary.kind(Int(id))
-      if !special, kind == .control || kind == .unknown { continue }
-      output.append(contentsOf: vocabulary.token(Int(id)))
-    }
+    var atStart = model.addsSpaceBefore
+    for id in ids { append(id, special: special, atStart: &atStart, to: &output) }
     return output
   }
 
-  /// One run of `encode`: what it needs for itself.
-  struct Encoding: ~Copyable {
-    let tokenizer: Tokenizer
-    var matcher: PatternMatcher
-    var words: [Int] = []
-    var byteLevel = ByteLevelEncoder.Scratch()
-
-    init(_ tokenizer: Tokenizer) throws(TokenizerError) {
-      self.tokenizer = tokenizer
-      matcher = try PatternMatcher()
+  /// Appends a token's bytes. While `atStart`, a space at the beginning of a plain token is left out.
+  func append(_ id: TokenID, special: Bool, atStart: inout Bool, to output: inout [UInt8]) {
+    guard vocabulary.contains(id) else { return }
+    if isSpecial(id) {
+      if special { output.append(contentsOf: vocabulary.token(Int(id))) }
+      return
     }
+    var token = vocabulary.token(Int(id))
+    if atStart, token.first == 0x20 { token = token.dropFirst() }
+    atStart = false
+    output.append(contentsOf: token)
+  }
+}
 
-    mutating func encode(_ text: [UInt8], _ range: Range<Int>, into output: inout [TokenID]) throws(TokenizerError) {
-      switch tokenizer.model {
-      case .byteLevel(let encoder, let preTokenizer):
-        var start = range.lowerBound
-        while start < range.upperBound {
-          let bad = UTF8Scanner.nextIllFormed(text, from: start, to: range.upperBound)
-          let end = bad?.lowerBound ?? range.upperBound
-          words.removeAll(keepingCapacity: true)
-          try preTokenizer.split(text, start..<end, using: &matcher, into: &words)
-          for word in words {
-            encoder.encode(text, start..<word, in: tokenizer.vocabulary, &byteLevel, into: &output)
-            start = word
-          }
-          if let bad {
-            encoder.encodeIllFormed(text[bad], into: &output)
-            start = bad.upperBound
-          }
-        }
-      }
+extension SpecialTokens {
+  static func ends(_ vocabulary: Vocabulary, _ special: SpecialTokens) -> [TokenID] {
+    var ends = Set([special.eos, special.eot, special.eom].compactMap(\.self))
+    let known = endPieces.map { Array($0.utf8) }
+    for id in 0..<vocabulary.count where vocabulary.kind(id) == .control {
+      let token = vocabulary.token(id)
+      if known.contains(where: { $0.elementsEqual(token) }) { ends.insert(TokenID(id)) }
     }
+    return ends.sorted()
   }
 }

@@ -48,6 +48,13 @@ final class WeightLoader {
 
   init(_ file: GGUFFile) { self.file = file }
 
+  /// The layouts of the matrices asked for so far, each once.
+  var layouts: [PackedLayout] {
+    var found: [PackedLayout] = []
+    for matrix in matrices where !found.contains(matrix.layout) { found.append(matrix.layout) }
+    return found
+  }
+
   /// The matrix `name`.weight [rows, columns], with `name`.bias [rows] where the file has one.
   /// - Throws: when it is absent, of a type that is not computed with, or of another shape.
   func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear {

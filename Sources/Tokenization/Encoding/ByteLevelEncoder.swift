@@ -1,7 +1,11 @@
 /// Byte-level byte-pair encoding: a word begins as the tokens of its bytes, and neighbours merge by rank.
 struct ByteLevelEncoder: Sendable {
-  /// The token of each byte, or -1 where the vocabulary has none; such a byte is dropped, as the reference drops it.
+  /// The token of each byte, or -1 where the vocabulary has none.
   let byteTokens: [TokenID]
+  /// Stands for a byte without a token; where the model names none, such a byte is dropped, as the reference drops it.
+  var unknown: TokenID?
+  /// Bytes without a token, one after the other in a word, are one unknown token.
+  var fusesUnknown = false
   let merges: MergeTable
   /// For models that take a word which is itself a token as that token, whatever the merges say.
   let wholeWords: TokenIndex?
@@ -35,9 +39,16 @@ struct ByteLevelEncoder: Sendable {
       }
     }
     scratch.units.removeAll(keepingCapacity: true)
+    var endsUnknown = false
     for place in range {
       let token = byteTokens[Int(text[place])]
-      if token >= 0 { scratch.units.append(token) }
+      if token >= 0 {
+        scratch.units.append(token)
+        endsUnknown = false
+      } else if let unknown, !(fusesUnknown && endsUnknown) {
+        scratch.units.append(unknown)
+        endsUnknown = true
+      }
     }
     scratch.merger.merge(&scratch.units, by: Rules(merges: merges))
     output.append(contentsOf: scratch.units)
@@ -46,6 +57,12 @@ struct ByteLevelEncoder: Sendable {
 
   /// Appends the tokens of bytes that are not UTF-8: one each, since no merge was ever learnt across them.
   func encodeIllFormed(_ bytes: ArraySlice<UInt8>, into output: inout [TokenID]) {
-    for byte in bytes where byteTokens[Int(byte)] >= 0 { output.append(byteTokens[Int(byte)]) }
+    for byte in bytes {
+      if byteTokens[Int(byte)] >= 0 {
+        output.append(byteTokens[Int(byte)])
+      } else if let unknown {
+        output.append(unknown)
+      }
+    }
   }
 }

@@ -361,6 +361,7 @@ extension Jinja.Renderer {
   ) throws(TemplateError) -> Value {
     let end = name.firstIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "[") } ?? name.count
     let first = Array(name[..<end])
+    guard !first.isEmpty || name.isEmpty else { throw failure("a field has no argument of its name") }
     var value: Value
     if first.isEmpty || first.allSatisfy({ $0 &- 0x30 < 10 }) {
       guard (automatic >= 0) == first.isEmpty || automatic == 0 else {

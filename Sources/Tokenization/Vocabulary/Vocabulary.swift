@@ -81,6 +81,9 @@ struct Vocabulary: Sendable {
   @inline(__always)
   func isPlain(_ id: Int) -> Bool { kinds[id] & Self.plainFlag != 0 }
 
+  @inline(__always)
+  func score(_ id: Int) -> Float { scores.isEmpty ? 0 : scores[id] }
+
   /// Whether the token's bytes are those of `other` in `range`.
   @inline(__always)
   func token(_ id: Int, equals other: [UInt8], in range: Range<Int>) -> Bool {
@@ -128,5 +131,10 @@ struct TokenIndex: Sendable {
 
   func find(_ text: [UInt8], in vocabulary: Vocabulary) -> Int? {
     find(TextHash(text), text, 0..<text.count, in: vocabulary)
+  }
+
+  /// The token of each single byte, or -1.
+  func byteTokens(in vocabulary: Vocabulary) -> [TokenID] {
+    (UInt8(0)...255).map { byte in find([byte], in: vocabulary).map { TokenID($0) } ?? -1 }
   }
 }

@@ -1,64 +1,132 @@
-"""Judges Farthing's tokeniser against the Hugging Face `tokenizers` library on real vocabularies.
+"""Judges Farthing's tokenisers against their references on real vocabularies.
 
-    python judge.py OUT_FOLDER [--text FILE]... VOCABULARY...
+    python judge.py OUT_FOLDER [--text FILE]... [--patterns] VOCABULARY...
 
-A VOCABULARY is a GGUF file or a tokenizer.json. For each one the reference encodes the given texts, whole and line by
-line, and random texts of every script, and writes texts and ids to OUT_FOLDER. `FARTHING_JUDGE=OUT_FOLDER swift test -c
-release --filter JudgeTests` then compares. Numbers in a case file are little-endian: for each case the length of its
-text, the text, the number of ids, the ids, all 32-bit.
+A VOCABULARY is a GGUF file or a tokenizer.json. The reference of a tokenizer.json and of a byte-level GGUF is the Hugging
+Face `tokenizers` library; of a SentencePiece GGUF, the `sentencepiece` library with a model made of the file's pieces and
+scores. The reference encodes the given texts, whole and line by line, and random texts of all scripts. Beside a GGUF,
+files with the endings `.inp` and `.out` (llama.cpp has some) are cases too. With --patterns, every known
+pre-tokeniser is tried on the first byte-level vocabulary. Then
+
+    FARTHING_JUDGE=OUT_FOLDER swift test -c release --filter JudgeTests
+
+compares, and prints the mismatches. A case file has the length and the bytes of the vocabulary's path, of the name of
+its pre-tokeniser (if it is to be another than the file's), 1 or 0 for whether special tokens are parsed, and then for each
+case the length of its text, the text, the number of ids, the ids; all numbers 32-bit little-endian.
 """
 
 import argparse
 import pathlib
-import random
 import struct
-import unicodedata
 
 import gguf
-from tokenizers import AddedToken, Tokenizer, models
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2 as schema
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from families import FAMILIES
+from texts import EDGES, SENTENCES, random_texts
 
 
-def field(reader, key):
-    found = reader.get_field(key)
-    return None if found is None else found.contents()
+class Vocabulary:
+    def __init__(self, path):
+        reader = gguf.GGUFReader(path)
+
+        def field(key):
+            found = reader.get_field("tokenizer.ggml." + key)
+            return None if found is None else found.contents()
+
+        self.model, self.pre = field("model"), field("pre")
+        self.tokens = field("tokens")
+        self.kinds = field("token_type") or [1] * len(self.tokens)
+        self.scores = field("scores")
+        self.merges = [tuple(m.split(" ", 1)) for m in field("merges") or []]
+        self.space_prefix = field("add_space_prefix")
+
+    def with_added(self, tokenizer):
+        pairs = list(zip(self.tokens, self.kinds))
+        tokenizer.add_tokens([AddedToken(t, normalized=False) for t, k in pairs if k == 4])
+        tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t, k in pairs if k in (2, 3)])
+        return tokenizer
+
+    def byte_level(self, pre):
+        normalizer, pre_tokenizer, ignore_merges = FAMILIES[pre]
+        vocab = {token: i for i, token in enumerate(self.tokens)}
+        tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=self.merges, ignore_merges=ignore_merges))
+        if normalizer:
+            tokenizer.normalizer = normalizer()
+        tokenizer.pre_tokenizer = pre_tokenizer()
+        return self.with_added(tokenizer)
+
+    def spaced_by_rank(self):
+        vocab = {token: i for i, token in enumerate(self.tokens)}
+        tokenizer = Tokenizer(
+            models.BPE(vocab=vocab, merges=self.merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+        )
+        tokenizer.normalizer = normalizers.Replace(" ", "▁")
+        return self.with_added(tokenizer)
+
+    def sentencepiece(self):
+        proto = schema.ModelProto()
+        proto.trainer_spec.model_type = schema.TrainerSpec.BPE
+        proto.trainer_spec.byte_fallback = 6 in self.kinds
+        proto.normalizer_spec.name = "identity"
+        proto.normalizer_spec.add_dummy_prefix = self.space_prefix is not False
+        proto.normalizer_spec.remove_extra_whitespaces = False
+        seen_unknown = False
+        for token, kind, score in zip(self.tokens, self.kinds, self.scores):
+            # The library allows one unknown piece; further ones are never produced.
+            if kind == 2 and seen_unknown:
+                kind = 3
+            seen_unknown = seen_unknown or kind == 2
+            proto.pieces.add(piece=token, score=score, type=kind)
+        processor = sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
+        return processor
 
 
-def from_gguf(path):
-    """The tokeniser that a GGUF's vocabulary and `pre` describe, in the library's own parts."""
-    reader = gguf.GGUFReader(path)
-    kind = field(reader, "tokenizer.ggml.model")
-    if kind != "gpt2":
-        raise SystemExit(f"{path}: a vocabulary of kind {kind} has no reference here")
-    normalizer, pre_tokenizer, ignore_merges = FAMILIES[field(reader, "tokenizer.ggml.pre")]
-    tokens = field(reader, "tokenizer.ggml.tokens")
-    kinds = field(reader, "tokenizer.ggml.token_type") or [1] * len(tokens)
-    merges = [tuple(m.split(" ", 1)) for m in field(reader, "tokenizer.ggml.merges")]
-    vocab = {token: i for i, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=ignore_merges))
-    if normalizer:
-        tokenizer.normalizer = normalizer()
-    tokenizer.pre_tokenizer = pre_tokenizer()
-    tokenizer.add_tokens([AddedToken(t, normalized=False) for t, k in zip(tokens, kinds) if k == 4])
-    tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t, k in zip(tokens, kinds) if k in (2, 3)])
-    return tokenizer
+def write(path, vocabulary, pre, parse_special, cases):
+    count = 0
+    with open(path, "wb") as out:
+        for text in (str(vocabulary.resolve()), pre):
+            out.write(struct.pack("<I", len(text.encode())) + text.encode())
+        out.write(struct.pack("<I", parse_special))
+        for text, ids in cases:
+            raw = text.encode()
+            out.write(struct.pack("<I", len(raw)) + raw)
+            out.write(struct.pack(f"<{len(ids) + 1}I", len(ids), *ids))
+            count += 1
+    print(f"{path.name}: {count} texts")
 
 
-def random_texts(count, seed):
-    """Random characters that Unicode 14 knows, in runs, among words, spaces and digits."""
-    known = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")]
-    source = random.Random(seed)
-    parts = [" ", "  ", "\n", "\r\n", "\t", "'s", "'LL", "don't", "word", "12", "3456", "é", "e\u0301", "👩‍👩‍👧", "🇩🇪"]
-    for _ in range(count):
-        text = ""
-        for _ in range(source.randrange(1, 12)):
-            if source.random() < 0.5:
-                text += source.choice(parts)
-            else:
-                start = source.randrange(len(known))
-                text += "".join(source.choice(known[start : start + 60]) for _ in range(source.randrange(1, 8)))
-        yield text
+def hugging_face(tokenizer, texts):
+    return zip(texts, (e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)))
+
+
+def llama_cpp_cases(path):
+    texts = pathlib.Path(f"{path}.inp").read_bytes().decode().split("\n__ggml_vocab_test__\n")
+    lines = pathlib.Path(f"{path}.out").read_text().split("\n")
+    return [(text, [int(i) for i in line.split()]) for text, line in zip(texts, lines[: len(texts) - 1])]
+
+
+def judge(path, texts, out):
+    if path.suffix != ".gguf":
+        name = path.parent.name + "-" + path.name
+        write(out / (name + ".cases"), path, "", 1, hugging_face(Tokenizer.from_file(str(path)), texts))
+        return
+    vocabulary = Vocabulary(path)
+    if vocabulary.model == "gpt2" and vocabulary.pre in FAMILIES:
+        cases = hugging_face(vocabulary.byte_level(vocabulary.pre), texts)
+        write(out / (path.name + ".cases"), path, "", 1, cases)
+    elif vocabulary.model == "gemma4":
+        write(out / (path.name + ".cases"), path, "", 1, hugging_face(vocabulary.spaced_by_rank(), texts))
+    elif vocabulary.model == "llama":
+        processor = vocabulary.sentencepiece()
+        write(out / (path.name + ".cases"), path, "", 0, ((t, processor.encode(t)) for t in texts))
+    else:
+        print(f"{path.name}: {vocabulary.model}, {vocabulary.pre}: no reference here")
+        return
+    if pathlib.Path(f"{path}.inp").exists():
+        write(out / (path.name + ".out.cases"), path, "", 0, llama_cpp_cases(path))
 
 
 def main():
@@ -68,23 +136,22 @@ def main():
     parser.add_argument("--text", action="append", default=[], type=pathlib.Path)
     parser.add_argument("--random", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--patterns", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    texts = []
+    texts = SENTENCES + EDGES
     for path in options.text:
         text = path.read_bytes().decode("utf-8", "strict")
         texts += [text] + text.splitlines(keepends=True)
     texts += list(random_texts(options.random, options.seed))
     for path in options.vocabularies:
-        tokenizer = from_gguf(path) if path.suffix == ".gguf" else Tokenizer.from_file(str(path))
-        with open(options.out / (path.name + ".cases"), "wb") as out:
-            name = str(path.resolve()).encode()
-            out.write(struct.pack("<I", len(name)) + name)
-            for text, result in zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False)):
-                raw = text.encode()
-                out.write(struct.pack("<I", len(raw)) + raw)
-                out.write(struct.pack(f"<{len(result.ids) + 1}I", len(result.ids), *result.ids))
-        print(f"{path.name}: {len(texts)} texts, seed {options.seed}")
+        judge(path, texts, options.out)
+    if options.patterns:
+        path = next(p for p in options.vocabularies if p.suffix == ".gguf" and Vocabulary(p).model == "gpt2")
+        vocabulary = Vocabulary(path)
+        for pre in FAMILIES:
+            cases = hugging_face(vocabulary.byte_level(pre), texts)
+            write(options.out / f"{path.name}.as.{pre}.cases", path, pre, 1, cases)
 
 
 if __name__ == "__main__":
