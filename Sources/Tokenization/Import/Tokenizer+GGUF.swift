@@ -46,7 +46,7 @@ struct GGUFVocabularyReader {
 
   /// A byte-level vocabulary with merges by rank.
   func byteLevelParts(named name: [UInt8]?) throws -> Tokenizer.Parts {
-    guard let name = unsafe try name ?? metadata.stringBytes(Key.pre).map({ unsafe Array($0.bytes) }) else {
+    guard let name = try name ?? metadata.stringBytes(Key.pre).map({ unsafe Array($0.bytes) }) else {
       throw TokenizerError(.malformed, at: Key.pre, "missing; without it the text cannot be cut into words")
     }
     let text = String(decoding: name.prefix(100), as: UTF8.self)
