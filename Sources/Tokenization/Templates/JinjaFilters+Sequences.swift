@@ -58,7 +58,8 @@ extension Jinja.Renderer {
           var takesRight = left == middle
           if !takesRight && right < end {
             let (first, second) = (keys[order[left]], keys[order[right]])
-            let smaller = reverse ? try self.order(first, second, "<", level: 0) : try self.order(second, first, "<", level: 0)
+            let smaller =
+              reverse ? try self.order(first, second, "<", level: 0) : try self.order(second, first, "<", level: 0)
             takesRight = (smaller ?? 0) < 0
           }
           merged[place] = order[takesRight ? right : left]
