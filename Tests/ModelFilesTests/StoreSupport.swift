@@ -53,7 +53,8 @@ struct FakeShop: Sendable {
       #!/bin/sh
       here=\(directory.path)
       echo "$$" > $here/pid
-      echo "$*" >> $here/calls
+      echo "$*" | tr '\n' ' ' >> $here/calls
+      echo >> $here/calls
       if [ "$1" = -m ]; then
         while [ $# -gt 1 ]; do if [ "$1" = --dest ]; then dest=$2; fi; shift; done
         \(pip)
@@ -71,15 +72,16 @@ struct FakeShop: Sendable {
       #!/bin/sh
       here=\(directory.path)
       echo "$$" > $here/pid
-      echo "$*" >> $here/calls
+      echo "$*" | tr '\n' ' ' >> $here/calls
+      echo >> $here/calls
       while [ $# -gt 1 ]; do if [ "$1" = --output ]; then out=$2; fi; shift; done
       have=$(stat -c %s "$out" 2>/dev/null || echo 0)
       \(action)
       """, mode: 0o755)
   }
 
-  /// How often the programs were called.
-  var calls: [String] { Files.tail(directory.path + "/calls").split(separator: "\n").map(String.init) }
+  /// The calls of the programs, with their arguments.
+  var calls: [String] { Files.tail(directory.path + "/calls").split(separator: "\n").map { String($0.dropLast()) } }
 
   /// Whether the last program that was started still runs.
   var isToolRunning: Bool {

@@ -45,11 +45,7 @@ struct ModelFetch {
   func run(_ sources: [ModelSource], _ interrupts: borrowing Interrupts) throws(ModelStoreError) {
     let lock = try prepareDirectory()
     try wait(for: lock, interrupts)
-    // Naming the lock here also keeps it until here: without a later use it would be closed, and free, at once.
-    defer {
-      Files.removeIfEmpty(store.modelDirectory)
-      lock.unlock()
-    }
+    defer { Files.removeIfEmpty(store.modelDirectory) }
     removeLeftovers()
     if try isThere(interrupts) { return }
     var failures: [(source: String, error: ModelStoreError)] = []
