@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{% if 1 %}", "{% endif %}"), ("{% for x in s %}", "{% endfor %}"), ("{% set x %}", "{% endset %}"),
+    ("{% if 1 %}", "{% endif %}"), ("{% for x in y %}", "{% endfor %}"), ("{% set x %}", "{% endset %}"),
     ("{% macro m() %}", "{% endmacro %}"), ("{% filter upper %}", "{% endfilter %}"), ("{% with %}", "{% endwith %}"),
     ("{% generation %}", "{% endgeneration %}"), ("{% for x in y %}{% else %}", "{% endfor %}"),
     ("{% if 0 %}{% else %}", "{% endif %}"),
@@ -168,7 +168,6 @@ import Testing
     let start = TemplateFixtures.nanoseconds
     let error = Self.error(source)
     let milliseconds = (TemplateFixtures.nanoseconds - start) / 1_000_000
-    if milliseconds > 150 { print("SLOW \(milliseconds) \(source) \(String(describing: error))") }
     if let error { #expect(error.line >= 1 && error.column >= 1, "\(error)") }
     // A second is for a release build with a sanitizer; a debug build with one is several times slower.
     #expect(milliseconds < 4000, "took \(milliseconds) ms")
