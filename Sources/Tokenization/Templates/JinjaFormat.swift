@@ -196,8 +196,12 @@ extension Jinja.Renderer {
         out.append(contentsOf: text)
       }
     }
-    var isMapping = false
-    if case .dictionary = whole { isMapping = true }
+    // What has subscripts counts as a mapping, whose entries need not all be used.
+    let isMapping: Bool
+    switch whole {
+    case .dictionary, .list, .range, .undefined: isMapping = true
+    default: isMapping = false
+    }
     if used < items.count && !usedNames && !isMapping {
       throw failure("not all arguments converted during string formatting")
     }
