@@ -31,5 +31,3 @@ import CKernels
 
   public var name: String { unsafe String(cString: table.pointee.name) }
 }
-
-extension fk_layout: @retroactive @unchecked Sendable {}

@@ -86,7 +86,8 @@ struct KernelInput {
     let size = columns / 32
     return KernelInput(
       tokens: 1, columns: columns,
-      blocks: blocks.count == 0 ? GuardedBuffer(count: 0) : GuardedBuffer(blocks.elements[index * size..<(index + 1) * size]),
+      blocks: blocks.count == 0
+        ? GuardedBuffer(count: 0) : GuardedBuffer(blocks.elements[index * size..<(index + 1) * size]),
       floats: floats.count == 0
         ? GuardedBuffer(count: 0) : GuardedBuffer(floats.elements[index * columns..<(index + 1) * columns]),
       values: Array(values[index * columns..<(index + 1) * columns]))

@@ -144,7 +144,8 @@ import Testing
   }
 
   static func worstOfRope(
-    _ after: [Float], _ before: [Float], _ cosine: GuardedBuffer<Float>, _ sine: GuardedBuffer<Float>, _ pairs: RopePairs
+    _ after: [Float], _ before: [Float], _ cosine: GuardedBuffer<Float>, _ sine: GuardedBuffer<Float>,
+    _ pairs: RopePairs
   ) -> Worst {
     var worst = Worst()
     for pair in 0..<cosine.count {

@@ -50,8 +50,10 @@ import Testing
       with(normal, [5: .infinity]), with(normal, [6: -.infinity, 7: .infinity]),
       [Float](repeating: -.infinity, count: 32), with(normal, [8: .greatestFiniteMagnitude]),
       with(normal, [9: -.greatestFiniteMagnitude]), normal.map { $0 * 1e30 }, normal.map { $0 * 1e-30 },
-      normal.map { $0 * 1e-37 }, normal.map { $0 * 1e-37 * 1e-5 }, [Float](repeating: .leastNonzeroMagnitude, count: 32),
-      [Float](repeating: .leastNormalMagnitude, count: 32), with([Float](repeating: .leastNormalMagnitude / 128, count: 32), [3: 1]),
+      normal.map { $0 * 1e-37 }, normal.map { $0 * 1e-37 * 1e-5 },
+      [Float](repeating: .leastNonzeroMagnitude, count: 32),
+      [Float](repeating: .leastNormalMagnitude, count: 32),
+      with([Float](repeating: .leastNormalMagnitude / 128, count: 32), [3: 1]),
       [Float](repeating: 1e-35, count: 32), [Float](repeating: Float(1e-35).nextUp, count: 32),
       (0..<32).map { Float($0) - 15.5 }, (0..<32).map { (Float($0) + 0.5) * 127 / 31.5 },
     ]
