@@ -87,7 +87,8 @@ final class TemporaryDirectory {
   let path: String
 
   init() {
-    var template = Array("/tmp/farthing-test-XXXXXX".utf8CString)
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array((folder + "/farthing-test-XXXXXX").utf8CString)
     path = mkdtemp(&template).map { String(cString: $0) } ?? "/nonexistent"
   }
 
