@@ -1,16 +1,11 @@
 import Glibc
 
-/// The system's folder for temporary files.
-private func temporaryFolder() -> String {
-  getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-}
-
 /// A tree of files in a folder of its own, which stands for `/` in a test and goes with the object.
 final class HostTree {
   let root: String
 
   init(_ files: [String: String] = [:]) {
-    var template = Array((temporaryFolder() + "/farthing-host-XXXXXX").utf8CString)
+    var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir)/farthing-host-XXXXXX".utf8CString)
     root = template.withUnsafeMutableBufferPointer { buffer in
       mkdtemp(buffer.baseAddress!) == nil ? "" : String(cString: buffer.baseAddress!)
     }

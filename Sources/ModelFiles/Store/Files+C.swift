@@ -188,4 +188,8 @@ struct FileDescriptor: ~Copyable {
   borrowing func tryLock() -> Bool {
     flock(number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
   }
+
+  borrowing func unlock() {
+    flock(number, LOCK_UN)
+  }
 }
