@@ -28,9 +28,19 @@ enum ModelOption {
     }
   }
 
-  /// The tokeniser of that file, which may hold a vocabulary only.
+  /// The tokeniser of that file, which may hold a vocabulary only, or be a Hugging Face `tokenizer.json` or the folder
+  /// that has one.
   static func tokenizer(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> Tokenizer {
     let path = try path(arguments, console)
+    do {
+      let json = path.hasSuffix(".json") ? path : path + "/tokenizer.json"
+      if System.isFile(json) {
+        let config = json.dropLast("tokenizer.json".count) + "tokenizer_config.json"
+        return try Tokenizer(tokenizerJSON: json, config: System.isFile(String(config)) ? String(config) : nil)
+      }
+    } catch {
+      throw .failed(String(describing: error))
+    }
     let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
     do {
       return try Tokenizer(gguf: file)

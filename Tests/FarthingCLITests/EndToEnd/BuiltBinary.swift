@@ -105,10 +105,15 @@ private struct Terminal {
     testSide = FileHandle(fileDescriptor: test, closeOnDealloc: true)
   }
 
-  /// What the program wrote. A closed terminal shows as an error of `read` on Linux.
+  /// What the program wrote, until its side is closed, which shows as an error of `read` on Linux.
   func readToEnd() -> Data {
     var data = Data()
-    while let more = try? testSide.read(upToCount: 4096), !more.isEmpty { data += more }
-    return data
+    var block = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = read(testSide.fileDescriptor, &block, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return data }
+      data += block[..<count]
+    }
   }
 }

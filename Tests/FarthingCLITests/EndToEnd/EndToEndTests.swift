@@ -138,6 +138,15 @@ import Testing
     #expect(listed.output == text)
   }
 
+  @Test func tokensOfAHuggingFaceFolder() throws {
+    let folder = BuiltBinary.root.appending(path: "weights/gutenberg-4m").path
+    for model in [folder, folder + "/tokenizer.json"] {
+      let there = try BuiltBinary.farthing("tokenize", "-m", model, "--ids", "It is a truth")
+      let back = try BuiltBinary.farthing("detokenize", "-m", model, input: Array(there.output.utf8))
+      #expect(there.status == 0 && back.output == "It is a truth", "\(there.error)")
+    }
+  }
+
   @Test(arguments: ["x", "99999999", "-1", "1.5"])
   func strangeIdsAreRefused(id: String) throws {
     let outcome = try BuiltBinary.farthing("detokenize", "-m", Self.model, "--ids", id)

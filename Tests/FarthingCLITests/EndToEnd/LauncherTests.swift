@@ -12,23 +12,32 @@ import Testing
     #expect(first.errorLines.count == 1 && first.error.contains("building"), "\(first.error)")
     #expect(sandbox.builds == 1)
 
-    let second = try sandbox.launch()
-    #expect(second.output == "binary\n" && second.error == "" && sandbox.builds == 1)
+    let second = try sandbox.launch("x")
+    #expect(second.output == "binary [x]\n" && second.error == "" && sandbox.builds == 1)
 
     try sandbox.write("Sources/Module/b.swift", "let b = 2")
-    #expect(try sandbox.launch().status == 0 && sandbox.builds == 2)
+    #expect(try sandbox.launch("x").status == 0 && sandbox.builds == 2)
     try FileManager.default.removeItem(at: sandbox.root.appending(path: "Sources/Module/b.swift"))
-    #expect(try sandbox.launch().status == 0 && sandbox.builds == 3)
+    #expect(try sandbox.launch("x").status == 0 && sandbox.builds == 3)
     // Older by its own date, but new here, as a file that was moved in.
     try sandbox.shell("touch -d 2001-01-01 old.swift && mv old.swift Sources/Module/")
-    #expect(try sandbox.launch().status == 0 && sandbox.builds == 4)
+    #expect(try sandbox.launch("x").status == 0 && sandbox.builds == 4)
   }
 
   @Test func runsFromAnywhereAndThroughALink() throws {
     let sandbox = try Sandbox()
-    _ = try sandbox.launch()
+    _ = try sandbox.launch("x")
     let outcome = try sandbox.shell("ln -s farthing 'a link' && cd / && \"$OLDPWD/a link\" x")
     #expect(outcome.output == "binary [x]\n")
+  }
+
+  @Test func helpNamesTheLaunchersOwnCommands() throws {
+    let sandbox = try Sandbox()
+    for words in [[], ["help"], ["--help"]] {
+      let outcome = try sandbox.launch(words)
+      #expect(outcome.output.hasPrefix("binary") && outcome.output.contains("test [ARGS]"))
+    }
+    #expect(try sandbox.launch("help", "run").output == "binary [help] [run]\n")
   }
 
   @Test func theBinarysStatusIsTheLaunchers() throws {
@@ -38,19 +47,19 @@ import Testing
 
   @Test func failedBuildIsShownWholeAndRunsNothing() throws {
     let sandbox = try Sandbox()
-    _ = try sandbox.launch()
+    _ = try sandbox.launch("x")
     try sandbox.write("Sources/Module/b.swift", "let b = 2")
     let outcome = try sandbox.launch(environment: ["BROKEN": "1"])
     #expect(outcome.status == 1 && outcome.output == "")
     #expect(outcome.error.contains("line 1 of the log") && outcome.error.contains("the build failed"))
     // And the next launch tries again.
-    #expect(try sandbox.launch().output == "binary\n")
+    #expect(try sandbox.launch("x").output == "binary [x]\n")
   }
 
   @Test func twoAtOnceBuildOnce() throws {
     let sandbox = try Sandbox()
-    let outcome = try sandbox.shell("./farthing & ./farthing & wait", environment: ["SLOW": "1"])
-    #expect(outcome.output == "binary\nbinary\n")
+    let outcome = try sandbox.shell("./farthing x & ./farthing x & wait", environment: ["SLOW": "1"])
+    #expect(outcome.output == "binary [x]\nbinary [x]\n")
     #expect(outcome.error.contains("waiting for another build"))
     #expect(sandbox.builds == 1)
   }
@@ -65,22 +74,22 @@ import Testing
 
   @Test func withoutSwiftABinaryThatIsThereIsRun() throws {
     let sandbox = try Sandbox()
-    _ = try sandbox.launch()
+    _ = try sandbox.launch("x")
     try sandbox.write("Sources/Module/b.swift", "let b = 2")
     try sandbox.removeTool("swift")
-    let outcome = try sandbox.launch()
-    #expect(outcome.output == "binary\n")
+    let outcome = try sandbox.launch("x")
+    #expect(outcome.output == "binary [x]\n")
     #expect(outcome.error.contains("no Swift"))
     try FileManager.default.removeItem(at: sandbox.root.appending(path: ".build"))
-    let bare = try sandbox.launch()
+    let bare = try sandbox.launch("x")
     #expect(bare.status == 1 && bare.error.contains("swift.org/install"))
   }
 
   @Test func missingPackagesAreNamedThenInstalled() throws {
     let sandbox = try Sandbox()
     try sandbox.tool("pkg-config", "[ \"$2\" != jansson ]")
-    let outcome = try sandbox.launch()
-    #expect(outcome.status == 0 && outcome.output == "binary\n", "\(outcome.error)")
+    let outcome = try sandbox.launch("x")
+    #expect(outcome.status == 0 && outcome.output == "binary [x]\n", "\(outcome.error)")
     let installing = try #require(outcome.errorLines.first { $0.contains("installing system packages") })
     #expect(installing.contains("libjansson-dev") && !installing.contains("libpcre2-dev"))
     let calls = sandbox.log.split(separator: "\n").filter { $0.hasPrefix("apt-get") }
@@ -92,7 +101,7 @@ import Testing
     let sandbox = try Sandbox()
     try sandbox.tool("pkg-config", "[ \"$2\" != jansson ]")
     try sandbox.tool("apt-get", "echo no network >&2; exit 100")
-    let outcome = try sandbox.launch()
+    let outcome = try sandbox.launch("x")
     #expect(outcome.status == 1 && sandbox.builds == 0)
     #expect(outcome.error.contains("no network"))
     #expect(outcome.error.contains("apt-get install --yes --no-install-recommends"))
@@ -101,11 +110,11 @@ import Testing
   /// What a launch costs when there is nothing to do: the time above that of the binary itself.
   @Test func addsLittleTime() throws {
     let sandbox = try Sandbox()
-    _ = try sandbox.launch()
+    _ = try sandbox.launch("x")
     func fastest(_ path: String) throws -> Duration {
       try (0..<9).map { _ in
         let start = ContinuousClock.now
-        _ = try BuiltBinary.run(path, [])
+        _ = try BuiltBinary.run(path, ["x"])
         return ContinuousClock.now - start
       }.min() ?? .seconds(1)
     }
@@ -188,6 +197,10 @@ private final class Sandbox {
   }
 
   func launch(_ words: String..., environment: [String: String] = [:]) throws -> Outcome {
+    try launch(words, environment: environment)
+  }
+
+  func launch(_ words: [String], environment: [String: String] = [:]) throws -> Outcome {
     try BuiltBinary.run(root.appending(path: "farthing").path, words, environment: own(environment))
   }
 
