@@ -11,7 +11,7 @@ extension PackedLayout {
     let tokens = 6
     let rows = Self.groupRows
     let weights = try AlignedBuffer<UInt8>(count: groupBytes(columns: columns))
-    fill(weights.view, columns: columns)
+    withExtendedLifetime(weights) { fill(weights.view, columns: columns) }
     let activations = try AlignedBuffer<Activations>(count: tokens * columns / Kernels.block)
     let floats = try AlignedBuffer<Float>(count: tokens * columns)
     for index in 0..<tokens * columns {
@@ -27,14 +27,18 @@ extension PackedLayout {
       isFloat ? unsafe UnsafeRawPointer(floats.pointer) : unsafe UnsafeRawPointer(activations.pointer)
     let expected = try AlignedBuffer<Float>(count: tokens * rows)
     let found = try AlignedBuffer<Float>(count: tokens * rows)
-    for (table, y) in [(reference, expected), (kernels, found)] {
-      unsafe multiply(
-        table, weights: UnsafeRawPointer(weights.pointer), groups: 1, columns: columns, x: x, tokens: tokens,
-        y: y.pointer, yStride: rows)
+    withExtendedLifetime((weights, activations, floats)) {
+      for (table, y) in [(reference, expected), (kernels, found)] {
+        unsafe multiply(
+          table, weights: UnsafeRawPointer(weights.pointer), groups: 1, columns: columns, x: x, tokens: tokens,
+          y: y.pointer, yStride: rows)
+      }
     }
-    let outputs = 0..<tokens * rows
-    let largest = outputs.reduce(Float(0)) { max($0, abs(expected.view[$1])) }
-    return outputs.allSatisfy { abs(expected.view[$0] - found.view[$0]) <= 1e-5 * largest }
+    return withExtendedLifetime((expected, found)) {
+      let outputs = 0..<tokens * rows
+      let largest = outputs.reduce(Float(0)) { max($0, abs(expected.view[$1])) }
+      return outputs.allSatisfy { abs(expected.view[$0] - found.view[$0]) <= 1e-5 * largest }
+    }
   }
 
   /// Codes of every kind, lowest and highest among them, under scales that are ordinary numbers.

@@ -56,7 +56,8 @@ public final class Tokenizer: Sendable {
     _ text: [UInt8], addSpecial: Bool = true, parseSpecial: Bool
   ) throws(TokenizerError) -> [TokenID] {
     guard text.count < Int(Int32.max) else {
-      throw TokenizerError(.limitExceeded, at: "", "a text of \(text.count) bytes; at most \(Int32.max - 1) are accepted")
+      throw TokenizerError(
+        .limitExceeded, at: "", "a text of \(text.count) bytes; at most \(Int32.max - 1) are accepted")
     }
     var output: [TokenID] = addSpecial ? before : []
     var encoding = try TextEncoding(

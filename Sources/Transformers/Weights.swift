@@ -89,7 +89,8 @@ final class WeightLoader {
       let group = try AlignedBuffer<UInt8>(count: layout.groupBytes(columns: count))
       let values = try AlignedBuffer<Float>(count: count)
       let source = unsafe file.bytes(of: tensor)
-      if let base = source.baseAddress {
+      withExtendedLifetime((group, values)) {
+        guard let base = source.baseAddress else { return }
         unsafe layout.pack(rows: 1, columns: count, from: base, to: group.pointer)
         unsafe layout.unpack(row: 0, columns: count, of: group.pointer, to: values.pointer)
       }

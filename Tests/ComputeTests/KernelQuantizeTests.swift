@@ -8,7 +8,9 @@ import Testing
 @Suite struct KernelQuantizeTests {
   static func quantize(_ kernels: Kernels, _ values: [Float]) -> GuardedBuffer<fk_activations> {
     let blocks = GuardedBuffer<fk_activations>(count: values.count / 32)
-    kernels.quantize(GuardedBuffer(values).view, to: blocks.view)
+    // A view does not keep its memory alive.
+    let x = GuardedBuffer(values)
+    withExtendedLifetime(x) { kernels.quantize(x.view, to: blocks.view) }
     return blocks
   }
 

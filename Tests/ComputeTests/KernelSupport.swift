@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Compute
@@ -37,9 +38,26 @@ struct KernelRandom: RandomNumberGenerator {
   }
 }
 
+/// Keeps the buffers made last alive: views do not do it, and tests make views of temporaries.
+enum GuardedMemory {
+  private static let recent = Mutex<(buffers: [any Sendable], next: Int)>(([], 0))
+
+  static func keep(_ buffer: some Sendable) {
+    let limit = 4_096
+    recent.withLock { recent in
+      if recent.buffers.count < limit {
+        recent.buffers.append(buffer)
+      } else {
+        recent.buffers[recent.next] = buffer
+        recent.next = (recent.next + 1) % limit
+      }
+    }
+  }
+}
+
 /// Memory whose last element ends at a page that nobody may touch: a kernel that reads or writes behind its operands ends
 /// the process.
-final class GuardedBuffer<Element: BitwiseCopyable> {
+final class GuardedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Element>
   let count: Int
   private let base: UnsafeMutableRawPointer
@@ -55,6 +73,7 @@ final class GuardedBuffer<Element: BitwiseCopyable> {
     precondition(mprotect(base + pages * page, page, PROT_NONE) == 0)
     pointer = (base + pages * page - bytes).bindMemory(to: Element.self, capacity: count)
     self.count = count
+    GuardedMemory.keep(self)
   }
 
   convenience init(_ elements: some Collection<Element>) {

@@ -87,7 +87,7 @@ final class TemporaryDirectory: Sendable {
   let path: String
 
   init() {
-    var template = Array("/tmp/farthing-test-XXXXXX".utf8CString)
+    var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir)/farthing-test-XXXXXX".utf8CString)
     path = mkdtemp(&template).map { String(cString: $0) } ?? "/nonexistent"
   }
 

@@ -39,13 +39,17 @@ import Tokenization
   }
 
   /// Vocabularies that have a token for each byte and change nothing else give back what they were given.
-  @Test(arguments: ["gpt-2", "refact", "llama-bpe", "deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-4o", "tekken"])
+  @Test(arguments: [
+    "gpt-2", "refact", "llama-bpe", "deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-4o", "tekken",
+  ])
   func decodingRestoresTheText(_ name: String) throws {
     let tokenizer = try Fixture.gguf(name)
     for text in try Fixture.texts() {
       for parse in [false, true] {
         let ids = try tokenizer.encode(text, addSpecial: true, parseSpecial: parse)
-        #expect(tokenizer.decode(ids, special: true).elementsEqual((tokenizer.special.addBOS ? tokenizer.piece(0) : []) + text))
+        #expect(
+          tokenizer.decode(ids, special: true).elementsEqual(
+            (tokenizer.special.addBOS ? tokenizer.piece(0) : []) + text))
       }
     }
   }

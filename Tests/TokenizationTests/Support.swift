@@ -79,7 +79,8 @@ extension Tokenizer {
 
   /// Where two lists of ids part, in words.
   func difference(_ ours: [TokenID], _ reference: [TokenID], of text: [UInt8]) -> String {
-    let place = zip(ours, reference).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    let place =
+      zip(ours, reference).enumerated().first { $0.element.0 != $0.element.1 }?.offset
       ?? min(ours.count, reference.count)
     func around(_ ids: [TokenID]) -> String {
       ids.dropFirst(max(0, place - 2)).prefix(8).map { "\($0) \(self.text($0).debugDescription)" }
@@ -89,3 +90,14 @@ extension Tokenizer {
     return "token \(place) of \(start): ours \(around(ours)); reference \(around(reference))"
   }
 }
+
+/// Writes `bytes` to a file, which is gone when `body` returns.
+func withTemporaryFile<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
+  let file = FileManager.default.temporaryDirectory.appending(path: "farthing-\(UUID().uuidString)")
+  try Data(bytes).write(to: file)
+  defer { try? FileManager.default.removeItem(at: file) }
+  return try body(file.path)
+}
+
+/// Whether the slow tests run too.
+let runsSlowTests = ProcessInfo.processInfo.environment["FARTHING_SLOW_TESTS"] == "1"

@@ -46,7 +46,8 @@ struct AddedTokenMatcher: Sendable {
       place = match.range.upperBound
       var (start, end) = (match.range.lowerBound, match.range.upperBound)
       if match.token.isSingleWord {
-        if TextEdges.endsInWord(text, range.lowerBound..<start) || TextEdges.beginsInWord(text, end..<range.upperBound) {
+        if TextEdges.endsInWord(text, range.lowerBound..<start) || TextEdges.beginsInWord(text, end..<range.upperBound)
+        {
           continue
         }
       }

@@ -1,5 +1,5 @@
 /// Says which neighbours merge. The two families of byte-pair encoding differ in nothing else.
-protocol MergeRules {
+protocol MergeRules<Unit> {
   /// What a symbol is known by.
   associatedtype Unit: Sendable
 

@@ -120,7 +120,9 @@ import Glibc
 
   /// An element of an array.
   func element(_ index: Int) -> JSONNode? {
-    guard kind == .array, index >= 0, index < count, let element = unsafe json_array_get(node, index) else { return nil }
+    guard kind == .array, index >= 0, index < count, let element = unsafe json_array_get(node, index) else {
+      return nil
+    }
     return unsafe JSONNode(document: document, node: element)
   }
 

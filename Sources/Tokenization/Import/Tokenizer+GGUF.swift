@@ -129,7 +129,8 @@ struct GGUFVocabularyReader {
     let whole = metadata.typeName(Key.scores) == "array of i32" ? try metadata.integers(Key.scores) : nil
     let scores = whole == nil ? try metadata.requiredFloats(Key.scores) : nil
     guard (whole?.count ?? scores?.count) == count else {
-      throw TokenizerError(.malformed, at: Key.scores, "\(whole?.count ?? scores?.count ?? 0) scores for \(count) tokens")
+      throw TokenizerError(
+        .malformed, at: Key.scores, "\(whole?.count ?? scores?.count ?? 0) scores for \(count) tokens")
     }
     return (0..<count).map { id in whole.map { Float($0[id]) } ?? scores.map { Float($0[id]) } ?? 0 }
   }

@@ -135,7 +135,8 @@ struct TokenizerJSONReader {
     }
     var extra: [Int: Added] = [:]
     for entry in added {
-      guard extra.updateValue(entry, forKey: entry.id) == nil, keys[entry.id].map({ $0 == entry.content }) ?? true else {
+      guard extra.updateValue(entry, forKey: entry.id) == nil, keys[entry.id].map({ $0 == entry.content }) ?? true
+      else {
         throw TokenizerError(.malformed, at: "$.added_tokens", "two tokens with the id \(entry.id)")
       }
     }
@@ -193,7 +194,9 @@ struct TokenizerJSONReader {
   private func unknownToken(_ vocabulary: Vocabulary, _ index: TokenIndex) throws(TokenizerError) -> TokenID? {
     guard let name = model["unk_token"] else { return nil }
     let bytes = try name.bytes()
-    let token = (0..<vocabulary.count).first { vocabulary.kind($0) == .unknown && vocabulary.token($0).elementsEqual(bytes) }
+    let token = (0..<vocabulary.count).first {
+      vocabulary.kind($0) == .unknown && vocabulary.token($0).elementsEqual(bytes)
+    }
     guard let id = token ?? vocabulary.firstToken(spelt: bytes) else {
       throw TokenizerError(.malformed, at: name.path, "a token that the vocabulary does not have")
     }

@@ -59,7 +59,9 @@ extension Jinja.Renderer {
           var takesRight = left == middle
           if !takesRight && right < end {
             let (first, second) = (keys[order[left]], keys[order[right]])
-            takesRight = try isLess(reverse ? first : second, reverse ? second : first, equalFirst)
+            let smaller =
+              reverse ? try self.order(first, second, "<", level: 0) : try self.order(second, first, "<", level: 0)
+            takesRight = (smaller ?? 0) < 0
           }
           merged[place] = order[takesRight ? right : left]
           if takesRight { right += 1 } else { left += 1 }

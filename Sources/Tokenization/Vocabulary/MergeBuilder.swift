@@ -62,7 +62,8 @@ struct MergeBuilder {
     let middle = scratch.count
     isWritten = isWritten && spelling.decode(right, into: &scratch)
     guard isWritten, let merge = tokens(middle) else {
-      throw TokenizerError(.malformed, at: location(), "a merge of tokens, or into one, that the vocabulary does not have")
+      throw TokenizerError(
+        .malformed, at: location(), "a merge of tokens, or into one, that the vocabulary does not have")
     }
     table.append(merge.left, merge.right, gives: merge.result)
   }

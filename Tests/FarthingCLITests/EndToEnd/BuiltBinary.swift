@@ -31,8 +31,8 @@ enum BuiltBinary {
   }
 
   /// Runs `farthing` with standard output on a terminal of so many columns.
-  static func farthingOnTerminal(
-    _ words: String..., columns: UInt16, environment: [String: String] = [:]
+  static func onTerminal(
+    _ words: [String], columns: UInt16, environment: [String: String] = [:]
   ) throws -> Outcome {
     let terminal = try Terminal(columns: columns)
     let process = try process(path, words, environment.merging(["TERM": "xterm"]) { given, _ in given })

@@ -5,7 +5,7 @@ import Testing
 @Suite struct EndToEndTests {
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
-  private static let commands = ["inspect", "tokenize", "detokenize"]
+  private static let commands = ["run", "models", "models get", "inspect", "tokenize", "detokenize", "eval"]
 
   @Test func overviewNamesEveryCommand() throws {
     let outcome = try BuiltBinary.farthing("--help")
@@ -17,12 +17,13 @@ import Testing
 
   @Test(arguments: commands)
   func everyCommandExplainsItselfOnANarrowTerminal(command: String) throws {
-    for words in [[command, "--help"], ["help", command]] {
+    let words = command.split(separator: " ").map(String.init)
+    for words in [words + ["--help"], ["help"] + words] {
       let outcome = try BuiltBinary.run(BuiltBinary.path, words)
       #expect(outcome.status == 0 && outcome.error == "")
       #expect(outcome.output.hasPrefix("usage: farthing \(command)"))
     }
-    let narrow = try BuiltBinary.farthingOnTerminal("help", command, columns: 60)
+    let narrow = try BuiltBinary.onTerminal(["help"] + words, columns: 60)
     for line in narrow.output.split(separator: "\r\n") { #expect(line.count <= 60, "\(line)") }
   }
 
@@ -42,11 +43,14 @@ import Testing
 
   @Test(arguments: [
     ("/nowhere/model.gguf", "No such file"), (BuiltBinary.root.appending(path: "LICENSE").path, "text file"),
-    (BuiltBinary.root.path, "directory"), ("/dev/null", "not a regular file"), ("", "No such file"),
-    ("bad\u{1b}[2Jname", "bad\\u{1b}[2Jname"),
+    (BuiltBinary.root.path, "directory"), ("/dev/null", "not a regular file"), ("", "no known model"),
+    ("smollm", "no known model"),
+    ("./bad\u{1b}[2Jname", "bad\\u{1b}[2Jname"),
   ])
   func whatIsNoModelIsSaidInOneLine(path: String, reason: String) throws {
-    for words in [["inspect", path], ["tokenize", "-m", path, "hello"], ["detokenize", "-m", path, "1"]] {
+    for words in [
+      ["inspect", path], ["tokenize", "-m", path, "hello"], ["detokenize", "-m", path, "1"], ["run", "-m", path, "hi"],
+    ] {
       let outcome = try BuiltBinary.run(BuiltBinary.path, words)
       #expect(outcome.status == 1)
       #expect(outcome.output == "")
@@ -70,14 +74,14 @@ import Testing
     for text in ["general.architecture", "blk.0.attn_q.weight", "Q4_0", "together"] {
       #expect(outcome.output.contains(text), "\(text)")
     }
-    let narrow = try BuiltBinary.farthingOnTerminal("inspect", Self.model, columns: 60, environment: ["NO_COLOR": "1"])
+    let narrow = try BuiltBinary.onTerminal(["inspect", Self.model], columns: 60, environment: ["NO_COLOR": "1"])
     #expect(narrow.status == 0)
     for line in narrow.output.split(separator: "\r\n") { #expect(line.count <= 60, "\(line)") }
   }
 
   @Test func colourIsForTerminalsAlone() throws {
-    #expect(try BuiltBinary.farthingOnTerminal("inspect", Self.model, columns: 80).output.contains("\u{1b}["))
-    let refused = try BuiltBinary.farthingOnTerminal("inspect", Self.model, columns: 80, environment: ["NO_COLOR": "1"])
+    #expect(try BuiltBinary.onTerminal(["inspect", Self.model], columns: 80).output.contains("\u{1b}["))
+    let refused = try BuiltBinary.onTerminal(["inspect", Self.model], columns: 80, environment: ["NO_COLOR": "1"])
     #expect(!refused.output.contains("\u{1b}"))
     #expect(try !BuiltBinary.farthing("inspect", Self.model).output.contains("\u{1b}"))
   }

@@ -133,7 +133,7 @@ private final class Sandbox {
       at: BuiltBinary.root.appending(path: "farthing"), to: root.appending(path: "farthing"))
     // Only these, so that a tool that is taken away cannot be found elsewhere.
     let needed = """
-      awk basename bash cat chmod cp cut dirname env find flock grep ldconfig ldd ln mkdir mktemp mv pip3 readlink \
+      awk basename bash cat chmod cp cut dirname env find flock grep ldconfig ldd ln mkdir mktemp mv readlink \
       rm sed sh sleep sort tail tee touch uname xargs
       """
     try FileManager.default.createDirectory(at: tools, withIntermediateDirectories: true)
@@ -146,6 +146,7 @@ private final class Sandbox {
       }
     }
     try tool("pkg-config", "true")
+    try tool("python3", "true")
     try tool("sudo", "exec \"$@\"")
     try tool("apt-get", "true")
     try tool(

@@ -3,7 +3,9 @@
 Needs transformers 5 and jinja2 3.1 (`pip install transformers jinja2`). Nothing here runs outside the making of
 fixtures.
 """
+import copy
 import datetime
+import functools
 
 import jinja2
 import transformers.utils.chat_template_utils as chat
@@ -22,15 +24,19 @@ class _Clock(datetime.datetime):
 chat.datetime = _Clock
 
 
+_compiled = functools.lru_cache(maxsize=8)(chat._cached_compile_jinja_template)
+
+
 def outcome(source, context):
     """What the reference makes of a template: ("out", text), ("parse", message), ("raised", message) or
     ("render", message)."""
     try:
-        template = chat._cached_compile_jinja_template(source)
+        template = _compiled(source)
     except (jinja2.TemplateSyntaxError, SyntaxError) as error:
         return "parse", str(error)
     try:
-        text = template.render(**context)
+        # A copy, since some filters change lists in passing.
+        text = template.render(**copy.deepcopy(context))
         text.encode("utf-8")
         return "out", text
     except jinja2.exceptions.TemplateError as error:

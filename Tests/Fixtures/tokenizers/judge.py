@@ -22,7 +22,7 @@ import struct
 import gguf
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2 as schema
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers
 
 from families import FAMILIES
 from texts import EDGES, SENTENCES, random_texts

@@ -7,24 +7,26 @@ GGUF files of the SentencePiece vocabularies. (It refuses byte-level vocabularie
 are written with the `gguf` package.) Needs tokenizers, sentencepiece, gguf, torch and transformers.
 
 Files: `texts.bin`, the texts (32-bit little-endian lengths before them); for each vocabulary NAME.json (tokenizer.json),
-NAME.gguf, and NAME.ids: for each text the number of its ids and the ids, 16-bit little-endian.
+NAME.gguf, and NAME.ids: for each text the number of its ids and the ids, 16-bit little-endian. `normal-forms.bin` has
+texts, each followed by its NFC and its NFKC, written like `texts.bin`.
 """
 
 import argparse
 import json
 import pathlib
-import shutil
+import random
 import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 
 import gguf
 import sentencepiece
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from families import FAMILIES, FIXTURES
-from texts import EDGES, SENTENCES, random_texts
+from texts import EDGES, SENTENCES, characters, random_texts
 
 HERE = pathlib.Path(__file__).parent
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -103,6 +105,7 @@ def write_gguf(name, data):
 
 
 def train_sentencepiece(name, english, folder, **options):
+    folder.mkdir()
     corpus = folder / "corpus.txt"
     corpus.write_text("\n".join([english[:120_000]] + SENTENCES * 4))
     sentencepiece.SentencePieceTrainer.train(
@@ -129,7 +132,7 @@ COMMON = {
 def llama_sentencepiece(english, llama_cpp):
     """The settings of Llama 2: a space is put before the text."""
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+        folder = pathlib.Path(name) / "llama"
         processor = train_sentencepiece("llama", english, folder, unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
         convert("llama", folder, llama_cpp, COMMON | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"})
         return processor
@@ -139,7 +142,7 @@ def gemma_sentencepiece(english, llama_cpp):
     """The settings of Gemma: no space before the text; runs of newlines and of spaces are user-defined."""
     user = ["\n" * n for n in range(2, 8)] + ["▁" * n for n in range(2, 8)] + ["<table>", "<tr>"]
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+        folder = pathlib.Path(name) / "gemma"
         processor = train_sentencepiece(
             "gemma", english, folder, pad_id=0, eos_id=1, bos_id=2, unk_id=3, add_dummy_prefix=False,
             control_symbols=["<start_of_turn>", "<end_of_turn>"], user_defined_symbols=user,
@@ -179,6 +182,25 @@ def spaced(name, processor, normalizer, pre_tokenizer, decoder, added=()):
     return tokenizer
 
 
+def write_normal_forms():
+    """Texts with their NFC and NFKC, as the library has them: random letters, marks and syllables, and all that change."""
+    source = random.Random(11)
+    known = characters()
+    marks = [c for c in known if unicodedata.combining(c)]
+    changing = [c for c in known if unicodedata.normalize("NFKD", c) != c and not "가" <= c <= "힣"]
+    jamo = [chr(c) for c in [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A7, 0x11C3)]]
+    cases = ["".join(changing[i : i + 400]) for i in range(0, len(changing), 400)]
+    cases += [unicodedata.normalize("NFD", c) for c in cases]
+    kinds = [marks, changing, jamo, [chr(source.randrange(0xAC00, 0xD7A4)) for _ in range(50)], list("aeioukAOq \n"), known]
+    for _ in range(400):
+        cases.append("".join(source.choice(source.choice(kinds)) for _ in range(source.randrange(1, 12))))
+    with open(HERE / "normal-forms.bin", "wb") as out:
+        for case in cases:
+            for text in (case, normalizers.NFC().normalize_str(case), normalizers.NFKC().normalize_str(case)):
+                raw = text.encode()
+                out.write(struct.pack("<I", len(raw)) + raw)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("text", type=pathlib.Path)
@@ -190,6 +212,8 @@ def main():
         for text in texts:
             raw = text.encode()
             out.write(struct.pack("<I", len(raw)) + raw)
+
+    write_normal_forms()
 
     def record(name, tokenizer):
         write_ids(name, [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)])
@@ -220,4 +244,5 @@ def main():
     record("gemma-replace", spaced("gemma-replace", gemma, normalizers.Replace(" ", "▁"), cut, gemma_decoder, runs))
 
 
-main()
+if __name__ == "__main__":
+    main()

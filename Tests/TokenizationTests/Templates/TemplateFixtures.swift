@@ -19,11 +19,14 @@ enum TemplateFixtures {
     }
   }
 
-  static func json(_ name: String, file: String = #filePath) throws -> TemplateValue {
+  /// A file of the fixtures.
+  static func bytes(named name: String, file: String = #filePath) throws -> [UInt8] {
     // Tests/TokenizationTests/Templates/TemplateFixtures.swift -> Tests
     let tests = file.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
-    return try TemplateValue(json: bytes(of: tests + "/Fixtures/templates/" + name))
+    return try bytes(of: tests + "/Fixtures/templates/" + name)
   }
+
+  static func json(_ name: String) throws -> TemplateValue { try TemplateValue(json: bytes(named: name)) }
 
   static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
