@@ -191,15 +191,31 @@ import Testing
     let shop = FakeShop()
     let pip = "sleep 0.5; cp $here/content $dest/toy_package-1.0-py3-none-any.whl"
     let store = try shop.store(python: shop.python(pip: pip))
-    let log = ProgressLog()
     try await withThrowingTaskGroup(of: String.self) { group in
       for _ in 0..<3 {
-        group.addTask { try store.fetch(shop.model, progress: log.add) }
+        group.addTask { try store.fetch(shop.model) }
       }
       for try await path in group { #expect(path == shop.modelPath) }
     }
     #expect(shop.calls.count == 2, "one download and one extraction")
-    #expect(log.all.contains { $0.phase == .waiting })
+    #expect(shop.cached == ["models", "models/toy.gguf"])
+  }
+
+  @Test func waitsForTheLock() throws {
+    let shop = FakeShop()
+    try Files.makeDirectories(shop.cache)
+    let other = open(shop.cache, O_RDONLY | O_DIRECTORY)
+    #expect(flock(other, LOCK_EX) == 0)
+    let log = ProgressLog()
+    try shop.store(python: shop.python()).fetch(shop.model) { progress in
+      if progress.phase == .waiting {
+        #expect(shop.calls.isEmpty)
+        flock(other, LOCK_UN)
+      }
+      log.add(progress)
+    }
+    close(other)
+    #expect(log.all.first?.phase == .waiting)
     #expect(shop.cached == ["models", "models/toy.gguf"])
   }
 
