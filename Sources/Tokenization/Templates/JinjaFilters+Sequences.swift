@@ -59,9 +59,7 @@ extension Jinja.Renderer {
           var takesRight = left == middle
           if !takesRight && right < end {
             let (first, second) = (keys[order[left]], keys[order[right]])
-            let smaller =
-              reverse ? try self.order(first, second, "<", level: 0) : try self.order(second, first, "<", level: 0)
-            takesRight = (smaller ?? 0) < 0
+            takesRight = try isLess(reverse ? first : second, reverse ? second : first, equalFirst)
           }
           merged[place] = order[takesRight ? right : left]
           if takesRight { right += 1 } else { left += 1 }
