@@ -103,6 +103,24 @@ import Testing
     }
   }
 
+  /// What is there needs no right to write.
+  @Test func fetchesNothingThatIsThere() async throws {
+    let shop = FakeShop()
+    try shop.store(python: shop.python()).fetch(shop.model)
+    // Another user, who may read: fetching would fail, finding does not.
+    let script = "chmod -R a+rX \(shop.directory.path) && chmod 555 \(shop.cache) \(shop.cache)/models"
+    #expect(shop.run(script))
+    await #expect(processExitsWith: .success) { [directory = shop.cache as String, isRoot = (geteuid() == 0) as Bool] in
+      let known = FakeShop()
+      if isRoot { #expect(setuid(65_534) == 0) }
+      let store = try ModelStore(directory: directory, tools: FetchTools(python: "/nonexistent", curl: "/nonexistent"))
+      let path = try store.fetch(known.model)
+      #expect(path == directory + "/models/toy.gguf")
+      #expect(throws: ModelStoreError.self) { try store.remove(known.model) }
+    }
+    #expect(shop.run("chmod -R u+w \(shop.directory.path)"))
+  }
+
   @Test(arguments: [
     ("", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     ("abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),

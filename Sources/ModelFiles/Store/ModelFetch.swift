@@ -43,6 +43,8 @@ struct ModelFetch {
   static let pollMilliseconds: Int32 = 100
 
   func run(_ sources: [ModelSource], _ interrupts: borrowing Interrupts) throws(ModelStoreError) {
+    // Before anything else: a model that is there needs no right to write.
+    if try isThere(interrupts) { return }
     let lock = try prepareDirectory()
     try wait(for: lock, interrupts)
     defer { Files.removeIfEmpty(store.modelDirectory) }
