@@ -4,6 +4,7 @@ import PackageDescription
 /// With FARTHING_FUZZ=1 in the environment every module is instrumented and the fuzzers are targets too; see
 /// `Tests/Fuzzing/fuzz`.
 let isFuzzing = Context.environment["FARTHING_FUZZ"] == "1"
+let fuzzingC = isFuzzing ? ["-fsanitize=fuzzer-no-link,address"] : []
 let fuzzing: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
 
 /// Every target is checked alike: warnings are errors, and each use of an unsafe construct is marked in the source.
@@ -48,7 +49,8 @@ let package = Package(
     systemLibrary("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
     .target(
       name: "CKernels",
-      cSettings: [.unsafeFlags(["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])]),
+      // -O2 in debug builds too: vector code without optimisation is hundreds of times slower, and not what runs.
+      cSettings: [.unsafeFlags(["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"] + fuzzingC)]),
     module("Compute", ["CKernels"]),
     module("Quantization", ["CKernels", "Compute"]),
     module("ModelFiles", ["Compute", "Quantization", "CSodium"]),

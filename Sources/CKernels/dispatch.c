@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "CKernels.h"
 
 extern const fk_kernels fk_kernels_baseline;
@@ -9,11 +13,21 @@ extern const fk_kernels fk_kernels_baseline;
 static bool always(void) { return true; }
 
 #if defined(__x86_64__)
-extern const fk_kernels fk_kernels_avx2;
+extern const fk_kernels fk_kernels_avx2, fk_kernels_avxvnni, fk_kernels_avx512vnni;
 
 static bool has_avx2(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static bool has_avx512vnni(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+
+static bool has_avxvnni(void) {
+  // Leaf 7, subleaf 1, EAX bit 4; its registers are those of AVX2.
+  uint32_t a, b, c, d;
+  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
 }
 #endif
 
@@ -22,6 +36,8 @@ static const struct {
   bool (*runs_here)(void);
 } tables[] = {
 #if defined(__x86_64__)
+  {&fk_kernels_avxvnni, has_avxvnni},
+  {&fk_kernels_avx512vnni, has_avx512vnni},
   {&fk_kernels_avx2, has_avx2},
 #endif
   {&fk_kernels_baseline, always},
@@ -34,8 +50,11 @@ const fk_kernels *fk_kernels_named(const char *name) {
   return NULL;
 }
 
-const fk_kernels *fk_kernels_best(void) {
-  size_t i = 0;
-  while (!tables[i].runs_here()) i++;
-  return tables[i].table;
+const fk_kernels *fk_kernels_at(size_t index) {
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    if (tables[i].runs_here() && index-- == 0) return tables[i].table;
+  }
+  return NULL;
 }
+
+const fk_kernels *fk_kernels_best(void) { return fk_kernels_at(0); }

@@ -66,6 +66,12 @@ static size_t gather(const float *logits, size_t count, const float *maxima, flo
       i32x8 passes = x >= sampling_splat(threshold);
       if (__builtin_reduce_or(passes) == 0) continue;
       x = clip(x);
+      if (__builtin_reduce_and(passes) != 0) {
+        sampling_store(values + found, x);
+        for (size_t lane = 0; lane < 8; lane++) ids[found + lane] = (int32_t)(i + lane);
+        found += 8;
+        continue;
+      }
       // At most eight candidates are written past `found`, and never past place i + 7 < count: found <= i.
       for (size_t lane = 0; lane < 8 && i + lane < end; lane++) {
         ids[found] = (int32_t)(i + lane);

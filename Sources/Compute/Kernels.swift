@@ -13,7 +13,15 @@ import CKernels
   /// Plain code that runs anywhere.
   public static let baseline = named("baseline") ?? best
 
-  private init(table: UnsafePointer<fk_kernels>) { unsafe self.table = table }
+  /// Every instruction set that this machine runs, fastest first.
+  public static let all: [Kernels] = {
+    var found: [Kernels] = []
+    while let table = unsafe fk_kernels_at(found.count) { found.append(unsafe Kernels(table: table)) }
+    return found
+  }()
+
+  /// A table that outlives the value; of tests, one with a planted fault.
+  init(table: UnsafePointer<fk_kernels>) { unsafe self.table = table }
 
   /// The kernels called `name` (`baseline`, `avx2`), or nil where this machine cannot run them.
   public static func named(_ name: String) -> Kernels? {
@@ -23,5 +31,3 @@ import CKernels
 
   public var name: String { unsafe String(cString: table.pointee.name) }
 }
-
-extension fk_layout: @retroactive @unchecked Sendable {}

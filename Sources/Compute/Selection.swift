@@ -35,7 +35,8 @@ public struct Cut: Equatable, Sendable {
 }
 
 /// Finds cuts by radix selection: bits of the numbers are counted digit by digit from the top, and only the digit that
-/// holds the cut is looked into further. Linear in the count for every input; nothing is sorted.
+/// holds the cut is looked into further. The first digit begins at the first bit in which any two numbers differ.
+/// Linear in the count for every input; nothing is sorted.
 @safe public final class Selection {
   private static let widestDigit = 11
 
@@ -64,10 +65,10 @@ public struct Cut: Equatable, Sendable {
     let keys = unsafe keys.pointer
     let histogram = unsafe counts.pointer
     let values = unsafe values.pointer
-    for index in 0..<count { unsafe keys[index] = Self.key(values[index]) }
+    let different = unsafe Self.makeKeys(of: values, count: count, into: keys)
     var left = count
     var wanted = rank
-    var shift = 32
+    var shift = 32 - different.leadingZeroBitCount
     while shift > 0, left > 1 {
       let bits = min(shift, left >= Self.manyNumbers ? Self.widestDigit : 8)
       shift -= bits
@@ -101,13 +102,11 @@ public struct Cut: Equatable, Sendable {
     let sums = unsafe sums.pointer
     let values = unsafe values.pointer
     let weights = unsafe weights.pointer
-    for index in 0..<count {
-      unsafe keys[index] = Self.key(values[index])
-      unsafe masses[index] = weights[index]
-    }
+    let different = unsafe Self.makeKeys(of: values, count: count, into: keys)
+    unsafe masses.update(from: weights, count: count)
     var left = count
     var wanted = target
-    var shift = 32
+    var shift = 32 - different.leadingZeroBitCount
     while shift > 0, left > 1 {
       let bits = min(shift, left >= Self.manyNumbers ? Self.widestDigit : 8)
       shift -= bits
@@ -156,6 +155,20 @@ public struct Cut: Equatable, Sendable {
     }
     wanted = beforeLowest
     return lowest
+  }
+
+  /// Writes the keys of all values; returns the bits in which any of them differ.
+  private static func makeKeys(
+    of values: UnsafePointer<Float>, count: Int, into keys: UnsafeMutablePointer<UInt32>
+  ) -> UInt32 {
+    let first = unsafe key(values[0])
+    var different: UInt32 = 0
+    for index in 0..<count {
+      let key = unsafe key(values[index])
+      unsafe keys[index] = key
+      different |= key ^ first
+    }
+    return different
   }
 
   /// An integer that orders as the number does; both zeros are one.

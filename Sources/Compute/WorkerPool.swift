@@ -35,26 +35,26 @@ public protocol PoolJob: AnyObject {
   /// wakes late cannot mix up two jobs.
   private let epoch = Atomic<Int>(0)
   private static let epochStep = 1 << 16
+  /// Chunks of the current job that are not finished.
   private let unfinished = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
   private let callerSleeps = Atomic<Bool>(false)
-  private let next: UnsafeMutablePointer<Atomic<Int>>
+  /// For each worker the chunks of its run that nobody has taken: see `Run`.
+  private let runs: UnsafeMutablePointer<Atomic<UInt64>>
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private let done: UnsafeMutablePointer<pthread_cond_t>
   private var handles: [pthread_t] = []
   private var job: (any PoolJob)?
-  private var chunks = 0
-  private var participants = 0
 
   /// - Throws: `SystemError` if a thread cannot be made.
   public init(threads: Int) throws(SystemError) {
     precondition(threads >= 1 && threads < Self.epochStep)
     self.threads = threads
     active = threads
-    unsafe next = .allocate(capacity: threads * Self.counterStride)
-    for index in 0..<threads * Self.counterStride { unsafe (next + index).initialize(to: Atomic(0)) }
+    unsafe runs = .allocate(capacity: threads * Self.counterStride)
+    for index in 0..<threads * Self.counterStride { unsafe (runs + index).initialize(to: Atomic(0)) }
     unsafe mutex = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
     unsafe done = .allocate(capacity: 1)
@@ -77,51 +77,88 @@ public protocol PoolJob: AnyObject {
     unsafe wake.deallocate()
     unsafe done.deallocate()
     unsafe mutex.deallocate()
-    unsafe next.deinitialize(count: threads * Self.counterStride)
-    unsafe next.deallocate()
+    unsafe runs.deinitialize(count: threads * Self.counterStride)
+    unsafe runs.deallocate()
   }
 
   /// The pool's own threads, for reading their CPU clocks.
   public var threadHandles: [pthread_t] { handles }
 
+  /// Chunks `next ..< end` of job `tag`, in one word, so that taking one is one atomic step that cannot touch another job.
+  private struct Run {
+    var word: UInt64
+    var tag: UInt64 { word >> 32 }
+    var end: Int { Int(word >> 16 & 0xFFFF) }
+    var next: Int { Int(word & 0xFFFF) }
+
+    init(word: UInt64) { self.word = word }
+    init(tag: UInt64, chunks: Range<Int>) {
+      word = (tag & 0xFFFF_FFFF) << 32 | UInt64(chunks.upperBound) << 16 | UInt64(chunks.lowerBound)
+    }
+  }
+
+  /// Most chunks of a job.
+  public static let maxChunks = 0xFFFF
+
   /// Runs all chunks of a job and returns when the last is finished.
+  ///
+  /// It waits for chunks, not for workers: one that the system does not let run holds nothing up unless it is within a
+  /// chunk.
   public func run(_ job: any PoolJob, chunks: Int) {
+    precondition(chunks <= Self.maxChunks)
     guard chunks > 0 else { return }
     if active == 1 || chunks == 1 {
       for chunk in 0..<chunks { job.perform(chunk: chunk, worker: 0) }
       return
     }
     self.job = job
-    self.chunks = chunks
-    participants = active
-    for worker in 0..<participants {
-      unsafe next[worker * Self.counterStride].store(firstChunk(of: worker), ordering: .relaxed)
+    unfinished.store(chunks, ordering: .relaxed)
+    let count = epoch.load(ordering: .relaxed) / Self.epochStep + 1
+    for worker in 0..<threads {
+      let share = worker < active ? chunks * worker / active..<chunks * (worker + 1) / active : 0..<0
+      let run = Run(tag: UInt64(count), chunks: share)
+      unsafe runs[worker * Self.counterStride].store(run.word, ordering: .releasing)
     }
-    unfinished.store(participants - 1, ordering: .relaxed)
-    let count = epoch.load(ordering: .relaxed) / Self.epochStep
-    epoch.store((count + 1) * Self.epochStep + participants, ordering: .sequentiallyConsistent)
+    epoch.store(count * Self.epochStep + active, ordering: .sequentiallyConsistent)
     if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
       unsafe pthread_mutex_lock(mutex)
       unsafe pthread_cond_broadcast(wake)
       unsafe pthread_mutex_unlock(mutex)
     }
-    claimChunks(of: job, worker: 0)
+    takeChunks(tag: UInt64(count), worker: 0)
     waitForOthers()
-    self.job = nil
   }
 
-  private func firstChunk(of worker: Int) -> Int { chunks * worker / participants }
-
-  private func claimChunks(of job: any PoolJob, worker: Int) {
-    for offset in 0..<participants {
-      let owner = (worker + offset) % participants
-      let end = firstChunk(of: owner + 1)
-      while true {
-        let chunk = unsafe next[owner * Self.counterStride].add(1, ordering: .relaxed).oldValue
-        guard chunk < end else { break }
-        job.perform(chunk: chunk, worker: worker)
+  /// Computes chunks of job `tag` as long as there are any, one's own first.
+  private func takeChunks(tag: UInt64, worker: Int) {
+    var done = 0
+    for offset in 0..<threads {
+      let owner = (worker + offset) % threads
+      while let chunk = takeChunk(of: owner, tag: tag) {
+        // The job cannot end, and so its field cannot change, before this chunk is counted.
+        job?.perform(chunk: chunk, worker: worker)
+        done += 1
       }
     }
+    guard done > 0 else { return }
+    if unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0, worker > 0,
+      callerSleeps.load(ordering: .sequentiallyConsistent)
+    {
+      unsafe pthread_mutex_lock(mutex)
+      unsafe pthread_cond_signal(self.done)
+      unsafe pthread_mutex_unlock(mutex)
+    }
+  }
+
+  private func takeChunk(of owner: Int, tag: UInt64) -> Int? {
+    var run = unsafe Run(word: runs[owner * Self.counterStride].load(ordering: .acquiring))
+    while run.tag == tag & 0xFFFF_FFFF, run.next < run.end {
+      let result = unsafe runs[owner * Self.counterStride].compareExchange(
+        expected: run.word, desired: run.word + 1, ordering: .acquiringAndReleasing)
+      if result.exchanged { return run.next }
+      run.word = result.original
+    }
+    return nil
   }
 
   private func waitForOthers() {
@@ -173,14 +210,7 @@ public protocol PoolJob: AnyObject {
       seen = epoch.load(ordering: .acquiring)
       if stopping.load(ordering: .relaxed) { return }
       guard worker < seen % Self.epochStep else { continue }
-      if let job { claimChunks(of: job, worker: worker) }
-      if unfinished.subtract(1, ordering: .sequentiallyConsistent).newValue == 0,
-        callerSleeps.load(ordering: .sequentiallyConsistent)
-      {
-        unsafe pthread_mutex_lock(mutex)
-        unsafe pthread_cond_signal(done)
-        unsafe pthread_mutex_unlock(mutex)
-      }
+      takeChunks(tag: UInt64(seen / Self.epochStep), worker: worker)
     }
   }
 

@@ -1,7 +1,8 @@
 import Glibc
 
 System.prepareProcess()
-let status = Program(commands: [Run.command, Evaluate.command, Inspect.command, Tokenize.command, Detokenize.command]).run(
-  System.arguments(), console: .standard)
+let program = Program(commands: [
+  Run.command, Models.list, Models.get, Inspect.command, Tokenize.command, Detokenize.command, Evaluate.command,
+])
 // Trap: the one place where the program ends, with the status that it has earned.
-exit(status)
+exit(program.run(System.arguments(), console: .standard))

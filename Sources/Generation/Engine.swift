@@ -37,8 +37,13 @@ public final class Engine {
   let scratch: SamplerScratch
   let kernels: Kernels
 
-  /// The instruction set that computes.
-  public var isa: String { kernels.name }
+  /// The instruction set that computes, and the one that failed its self-check, if one did.
+  public let isa: String
+  private let threads: Int
+  private let batchThreads: Int
+
+  /// Takes a prompt's threads for many tokens, and the others for one.
+  func prepare(tokens: Int) { pool.active = tokens > 1 ? batchThreads : threads }
 
   /// Loads a model.
   /// - Throws: `GenerationError`; memory is checked before any of it is taken.
@@ -47,24 +52,30 @@ public final class Engine {
     let configuration: ModelConfiguration
     do { configuration = try ModelConfiguration(file) } catch { throw .model(error) }
     let need = MemoryNeed(
-      file, configuration: configuration, kv: kv, batch: options.batch, threads: options.threads)
+      file, configuration: configuration, kv: kv, batch: options.batch,
+      threads: max(options.threads, options.batchThreads ?? 1))
     context = try Self.admit(need, trained: configuration.contextLength, options)
     do { tokenizer = try Tokenizer(gguf: file) } catch { throw .tokenizer(error) }
     do throws(ModelError) {
-      let pool = try Self.system { () throws(SystemError) in try WorkerPool(threads: options.threads) }
+      threads = options.threads
+      batchThreads = options.batchThreads ?? options.threads
+      let most = max(threads, batchThreads)
+      let pool = try Self.system { () throws(SystemError) in try WorkerPool(threads: most) }
       self.pool = pool
       model = try Model(file, pool: pool)
+      let passes = try Self.system { [model] () throws(SystemError) in try model.agrees(options.kernels) }
+      kernels = passes ? options.kernels : .baseline
+      isa = passes ? kernels.name : "\(kernels.name) (\(options.kernels.name) failed its self-check)"
       cache = try KVCache(configuration, type: kv, positions: context)
-      let model = model
+      let (model, kernels) = (model, kernels)
       pass = try Self.system { () throws(SystemError) in
         try ForwardPass(
-          model, pool: pool, maxTokens: options.batch, kernels: options.kernels, product: options.product)
+          model, pool: pool, maxTokens: options.batch, kernels: kernels, product: options.product)
       }
       scratch = try Self.system { () throws(SystemError) in try SamplerScratch(vocabulary: configuration.vocab) }
     } catch {
       throw .model(error)
     }
-    kernels = options.kernels
   }
 
   private static func system<Value>(_ body: () throws(SystemError) -> Value) throws(ModelError) -> Value {

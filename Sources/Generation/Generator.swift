@@ -68,6 +68,8 @@ public struct Generator {
     if computed {
       run.generate(sampler, observer)
     } else {
+      // What was not computed is not accounted for.
+      run.result.counts.prompt = session.tokens.count
       run.result.timings.prefillNanos = Clock.nowNanos() - arrival
     }
     run.end(observer)

@@ -60,6 +60,7 @@ public final class Session {
   private func compute(_ next: some Collection<TokenID>) -> Bool {
     engine.pass.begin()
     guard engine.pass.append(next, to: sequence) else { return false }
+    engine.prepare(tokens: next.count)
     engine.pass.run()
     tokens.append(contentsOf: next)
     return true

@@ -141,6 +141,15 @@ private struct CSVReader<Bytes: Sequence<UInt8>> {
     iterator = bytes.makeIterator()
     self.file = file
     next = iterator.next()
+    skipByteOrderMark()
+  }
+
+  /// Spreadsheets put EF BB BF before UTF-8. Anything else that begins with EF is left to be refused as a column name.
+  private mutating func skipByteOrderMark() {
+    var rest = iterator
+    guard next == 0xEF, rest.next() == 0xBB, rest.next() == 0xBF else { return }
+    iterator = rest
+    next = iterator.next()
   }
 
   private mutating func advance() {

@@ -6,7 +6,7 @@ public struct ExactDecimal: Sendable, Hashable {
   /// Digits after the point, 0 to `maximumScale`.
   public let scale: Int
 
-  /// 10^18 fits `Int64`, and so does every coefficient of 18 digits.
+  /// Beyond this a number says nothing about money.
   public static let maximumScale = 36
   private static let maximumTextBytes = 64
 
@@ -16,7 +16,7 @@ public struct ExactDecimal: Sendable, Hashable {
   }
 
   /// Reads `0.0168`, `-3`, `1e-07`, `.5`.
-  /// - Throws: `notADecimal`; `tooPrecise` beyond 18 significant digits or a scale of 36.
+  /// - Throws: `notADecimal`; `tooPrecise` where the coefficient leaves `Int64` or the scale exceeds 36.
   public init(_ text: String) throws(PricingError) {
     var digits = DecimalDigits()
     let bytes = Array(text.utf8.prefix(Self.maximumTextBytes + 1))
@@ -32,7 +32,7 @@ public struct ExactDecimal: Sendable, Hashable {
       guard !overflow else { throw .tooPrecise(text) }
       (coefficient, scale) = (product, coefficient == 0 ? 0 : scale + 1)
     }
-    guard scale <= Self.maximumScale else { throw .tooPrecise(text) }
+    guard scale <= Self.maximumScale, let coefficient = Int64(exactly: coefficient) else { throw .tooPrecise(text) }
     self.coefficient = coefficient
     self.scale = scale
   }
@@ -45,7 +45,8 @@ extension ExactDecimal: CustomStringConvertible {
 
 /// The parts of a decimal number while its text is read.
 private struct DecimalDigits {
-  var coefficient: Int64 = 0
+  /// Below 10^30; what fits `Int64` is decided when the zeros at the end are gone.
+  var coefficient: Int128 = 0
   /// Digits after the point less the exponent; negative for 1e3.
   var scale = 0
   /// More significant digits than `coefficient` holds.
@@ -63,7 +64,7 @@ private struct DecimalDigits {
         afterPoint = true
       } else if (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
         digitCount += 1
-        append(Int64(byte - UInt8(ascii: "0")), afterPoint: afterPoint)
+        append(Int128(byte - UInt8(ascii: "0")), afterPoint: afterPoint)
       } else {
         break
       }
@@ -79,9 +80,9 @@ private struct DecimalDigits {
     return true
   }
 
-  private mutating func append(_ digit: Int64, afterPoint: Bool) {
-    // Zeros that end a fraction carry nothing, so that 0.5000... of any length is still 0.5; they are dropped later.
-    if coefficient > (999_999_999_999_999_999 - digit) / 10 {
+  private mutating func append(_ digit: Int128, afterPoint: Bool) {
+    // Zeros that end a fraction carry nothing: 0.5000... of any length is still 0.5.
+    if coefficient >= 100_000_000_000_000_000_000_000_000_000 {
       lost = lost || digit != 0 || !afterPoint
       return
     }

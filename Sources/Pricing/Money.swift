@@ -70,8 +70,8 @@ public struct Money: Sendable, Hashable {
     return Money(picos: picos, currency: currency)
   }
 
-  /// This amount over that many, times a million: the price per million tokens that it comes to, floored to a pico-unit.
-  /// Nil where `count` is not positive.
+  /// This amount over that many, times a million: the price per million tokens that it comes to, floored to a
+  /// pico-unit. Nil where `count` is not positive.
   /// - Throws: `overflow`.
   public func perMillion(of count: Int) throws(PricingError) -> Money? {
     guard count > 0 else { return nil }

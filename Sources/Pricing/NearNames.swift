@@ -10,14 +10,20 @@ enum NearNames {
       if contains(bytes, wanted) {
         ranked.append((bytes.count - wanted.count, index))
       } else {
-        // Compared with the part after `provider:` too, which people leave out.
-        let short = bytes.firstIndex(of: UInt8(ascii: ":")).map { bytes[($0 + 1)...] } ?? bytes[...]
-        let steps = min(distance(wanted, bytes[...]), distance(wanted, short))
+        let steps = shortForms(bytes).map { distance(wanted, $0) }.min() ?? .max
         if steps <= max(2, wanted.count / 3) { ranked.append((1000 + steps, index)) }
       }
     }
     ranked.sort { ($0.score, $0.index) < ($1.score, $1.index) }
     return ranked.prefix(limit).map { candidates[$0.index] }
+  }
+
+  /// `provider:maker/name@region` whole and without the parts that people leave out.
+  private static func shortForms(_ name: [UInt8]) -> [ArraySlice<UInt8>] {
+    let afterProvider = name.firstIndex(of: UInt8(ascii: ":")).map { name[($0 + 1)...] } ?? name[...]
+    let beforeRegion = afterProvider.lastIndex(of: UInt8(ascii: "@")).map { afterProvider[..<$0] } ?? afterProvider
+    let afterMaker = afterProvider.lastIndex(of: UInt8(ascii: "/")).map { afterProvider[($0 + 1)...] } ?? afterProvider
+    return [name[...], afterProvider, beforeRegion, afterMaker]
   }
 
   /// Equal but for the case of ASCII letters.

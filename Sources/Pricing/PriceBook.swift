@@ -35,7 +35,7 @@ public struct PriceBook: Sendable {
   public static var defaultComparison: [String] { referenceModels + comparedModels }
 
   /// The row for `gpt-4o`, `openai:gpt-4o`, `openai/gpt-4o` or, where that is unique, the last part of a longer name,
-  /// such as `Llama-3.2-1B-Instruct`. Capitals do not matter.
+  /// such as `Qwen2-1.5B-Instruct`. Capitals do not matter.
   /// - Throws: `unknownName` with near names; `ambiguousName` with the candidates.
   public func hostedModel(_ name: String) throws(PricingError) -> HostedModel {
     let whole = hosted.filter {

@@ -25,7 +25,8 @@ public struct Rate: Sendable, Hashable {
   public static let nanosPerHour: Int64 = 3_600_000_000_000
 
   /// A price as it is written: so much for `quantity` units.
-  /// - Throws: `notADecimal`, `negative`; `tooPrecise` where numerator or denominator leave `Int64`.
+  /// - Throws: `notADecimal`, `negative`; `tooPrecise` where the denominator leaves `Int64`, `overflow` where the
+  ///   numerator does.
   public init(
     _ decimal: String, per quantity: Int64, of unit: RateUnit, currency: Currency = .usd
   ) throws(PricingError) {
@@ -39,12 +40,9 @@ public struct Rate: Sendable, Hashable {
     guard price.coefficient >= 0 else { throw .negative(price.description) }
     let shift = Money.decimals - price.scale
     let numerator = Int128(price.coefficient) * Int128.powerOfTen(max(0, shift))
-    // At most 10^24 times 2^63, which is below 2^127 only up to 10^19: the product is checked.
     let (denominator, overflow) = Int128(quantity).multipliedReportingOverflow(by: Int128.powerOfTen(max(0, -shift)))
     guard !overflow else { throw .tooPrecise(price.description) }
-    try self.init(numerator, denominator, unit, currency) { () throws(PricingError) in
-      throw .tooPrecise(price.description)
-    }
+    try self.init(numerator, denominator, unit, currency, from: price.description)
   }
 
   /// Per million tokens, as vendors state it.
@@ -57,14 +55,15 @@ public struct Rate: Sendable, Hashable {
     try Rate(decimal, per: nanosPerHour, of: .machineNanosecond, currency: currency)
   }
 
+  /// In lowest terms.
+  /// - Parameter text: what the fraction was made from, for the error.
   private init(
     _ numerator: Int128, _ denominator: Int128, _ unit: RateUnit, _ currency: Currency,
-    orElse fail: () throws(PricingError) -> Never
+    from text: @autoclosure () -> String
   ) throws(PricingError) {
     let divisor = Int128.greatestCommonDivisor(numerator, denominator)
-    guard let picos = Int64(exactly: numerator / divisor), let quantity = Int64(exactly: denominator / divisor) else {
-      try fail()
-    }
+    guard let quantity = Int64(exactly: denominator / divisor) else { throw .tooPrecise(text()) }
+    guard let picos = Int64(exactly: numerator / divisor) else { throw .overflow(text()) }
     self.picos = picos
     self.quantity = quantity
     self.unit = unit
@@ -80,35 +79,30 @@ public struct Rate: Sendable, Hashable {
   }
 
   /// The price of a share: of one virtual CPU of a machine that has `count` of them.
-  /// - Throws: `tooPrecise` where the exact result leaves `Int64`; `negative` unless `count` is above zero.
+  /// - Throws: `tooPrecise` or `overflow` where the exact result leaves `Int64`; `negative` unless `count` is above
+  ///   zero.
   public func divided(by count: ExactDecimal, unit: RateUnit) throws(PricingError) -> Rate {
     guard count.coefficient > 0 else { throw .negative(count.description) }
     return try scaled(by: Int128.powerOfTen(count.scale), over: Int128(count.coefficient), unit: unit)
   }
 
   /// This rate times numerator / denominator, exactly. Both are above zero.
-  /// - Throws: `tooPrecise`.
+  /// - Throws: `tooPrecise`, `overflow`.
   func scaled(by numerator: Int128, over denominator: Int128, unit: RateUnit) throws(PricingError) -> Rate {
-    let (top, topOverflow) = Int128(picos).multipliedReportingOverflow(by: numerator)
-    let (bottom, bottomOverflow) = Int128(quantity).multipliedReportingOverflow(by: denominator)
-    let text = "\(self) times \(numerator)/\(denominator)"
-    guard !topOverflow, !bottomOverflow else { throw .tooPrecise(text) }
-    return try Rate(top, bottom, unit, currency) { () throws(PricingError) in throw .tooPrecise(text) }
+    let (top, overflow1) = Int128(picos).multipliedReportingOverflow(by: numerator)
+    let (bottom, overflow2) = Int128(quantity).multipliedReportingOverflow(by: denominator)
+    guard !overflow1, !overflow2 else { throw .overflow("\(self) times \(numerator)/\(denominator)") }
+    return try Rate(top, bottom, unit, currency, from: "\(self) times \(numerator)/\(denominator)")
   }
 
   /// The sum of two prices of the same unit, exactly.
-  /// - Throws: `currencies`, `tooPrecise`.
+  /// - Throws: `currencies`, `tooPrecise`, `overflow`.
   public func adding(_ other: Rate) throws(PricingError) -> Rate {
     precondition(unit == other.unit, "rates of two units were added")
     guard currency == other.currency else { throw .currencies(currency, other.currency) }
-    let divisor = Int128.greatestCommonDivisor(Int128(quantity), Int128(other.quantity))
-    let (common, overflow) = (Int128(quantity) / divisor).multipliedReportingOverflow(by: Int128(other.quantity))
-    let text = "\(self) + \(other)"
-    guard !overflow else { throw .tooPrecise(text) }
-    let (left, leftOverflow) = Int128(picos).multipliedReportingOverflow(by: Int128(other.quantity) / divisor)
-    let (right, rightOverflow) = Int128(other.picos).multipliedReportingOverflow(by: Int128(quantity) / divisor)
-    guard !leftOverflow, !rightOverflow else { throw .tooPrecise(text) }
-    return try Rate(left + right, common, unit, currency) { () throws(PricingError) in throw .tooPrecise(text) }
+    // Products of two `Int64`; their sum stays below 2^127.
+    let top = Int128(picos) * Int128(other.quantity) + Int128(other.picos) * Int128(quantity)
+    return try Rate(top, Int128(quantity) * Int128(other.quantity), unit, currency, from: "\(self) + \(other)")
   }
 
   /// What several quantities cost together, each at its rate: one exact sum, divided once.

@@ -10,6 +10,7 @@ import Quantization
   let outputNorm: AlignedBuffer<Float>
   let head: Linear
   private let weights: AlignedBuffer<UInt8>
+  private let layouts: [PackedLayout]
 
   /// Bytes of all packed matrices.
   public var weightBytes: Int { weights.count }
@@ -30,7 +31,14 @@ import Quantization
     head =
       try loader.matrixIfPresent("output", rows: configuration.vocab, columns: configuration.hidden) ?? embedding
     weights = try loader.pack(on: pool)
+    layouts = loader.layouts
   }
+  /// Whether an instruction set computes all layouts of this model as plain code does.
+  public func agrees(_ kernels: Kernels) throws(SystemError) -> Bool {
+    for layout in layouts where try !layout.agrees(kernels) { return false }
+    return true
+  }
+
   /// The architecture that a file names, if there is a family for it.
   static func architecture(of file: GGUFFile) throws(ModelError) -> String {
     let name: String

@@ -48,6 +48,13 @@ final class WeightLoader {
 
   init(_ file: GGUFFile) { self.file = file }
 
+  /// The layouts of the matrices asked for so far, each once.
+  var layouts: [PackedLayout] {
+    var found: [PackedLayout] = []
+    for matrix in matrices where !found.contains(matrix.layout) { found.append(matrix.layout) }
+    return found
+  }
+
   /// The matrix `name`.weight [rows, columns], with `name`.bias [rows] where the file has one.
   /// - Throws: when it is absent, of a type that is not computed with, or of another shape.
   func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> Linear {
@@ -82,7 +89,8 @@ final class WeightLoader {
       let group = try AlignedBuffer<UInt8>(count: layout.groupBytes(columns: count))
       let values = try AlignedBuffer<Float>(count: count)
       let source = unsafe file.bytes(of: tensor)
-      if let base = source.baseAddress {
+      withExtendedLifetime((group, values)) {
+        guard let base = source.baseAddress else { return }
         unsafe layout.pack(rows: 1, columns: count, from: base, to: group.pointer)
         unsafe layout.unpack(row: 0, columns: count, of: group.pointer, to: values.pointer)
       }

@@ -5,7 +5,7 @@ final class HostTree {
   let root: String
 
   init(_ files: [String: String] = [:]) {
-    var template = Array("/tmp/farthing-host-XXXXXX".utf8CString)
+    var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir)/farthing-host-XXXXXX".utf8CString)
     root = template.withUnsafeMutableBufferPointer { buffer in
       mkdtemp(buffer.baseAddress!) == nil ? "" : String(cString: buffer.baseAddress!)
     }

@@ -192,4 +192,23 @@ import Testing
     }
     #expect(try error(directory.write("empty.gguf", "")).found == "an empty file")
   }
+
+  /// A file of 64 GB that takes a few kilobytes of disk: its zeros would be four thousand million empty strings.
+  @Test(arguments: [UInt32(8), 9, 7]) func sparseFiles(_ elementType: UInt32) throws {
+    let directory = TemporaryDirectory()
+    var builder = GGUFBuilder()
+    builder.add("many", .array(elementType: elementType, []))
+    var bytes = builder.bytes
+    // The array's length is the last field.
+    bytes.replaceSubrange((bytes.count - 8)..., with: [0, 0, 0, 0, 1, 0, 0, 0])
+    let path = directory.write("sparse.gguf", bytes)
+    #expect(truncate(path, 64 << 30) == 0)
+    let error = try #require(throws: ModelFileError.self) { try GGUFFile(path: path) }
+    #expect(error.kind == .limit && error.key == "many")
+    #expect(error.expected.contains("the header, which may have \(GGUFLimits.headerBytes)"), "\(error)")
+    // What the header may hold at most is read in good time.
+    bytes.replaceSubrange((bytes.count - 8)..., with: [0, 0, 0x50, 0, 0, 0, 0, 0])
+    let file = try GGUFFile(path: directory.write("sparse.gguf", bytes + [UInt8](repeating: 0, count: 63 << 20)))
+    #expect(file.metadata.contains("many"))
+  }
 }

@@ -83,11 +83,11 @@ private func walk(_ metadata: GGUFMetadata, _ key: String) -> UInt64 {
 }
 
 /// A directory of its own for a test, removed when the test is over.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
   let path: String
 
   init() {
-    var template = Array("/tmp/farthing-test-XXXXXX".utf8CString)
+    var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir)/farthing-test-XXXXXX".utf8CString)
     path = mkdtemp(&template).map { String(cString: $0) } ?? "/nonexistent"
   }
 

@@ -49,7 +49,8 @@ enum Repository {
     for place in places {
       let url = root.appending(path: place)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
-      if let below = try? FileManager.default.subpathsOfDirectory(atPath: url.path), !below.isEmpty {
+      if try url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true {
+        let below = try FileManager.default.subpathsOfDirectory(atPath: url.path)
         paths += below.filter { extensions.contains(URL(filePath: $0).pathExtension) }.map { place + "/" + $0 }
       } else {
         paths.append(place)

@@ -147,6 +147,9 @@ typedef struct {
 // The table called `name` ("baseline", "avx2"), or NULL where this machine cannot run it or there is none.
 const fk_kernels *fk_kernels_named(const char *name);
 
+// The tables that this machine can run, fastest first; NULL past the last, which is "baseline".
+const fk_kernels *fk_kernels_at(size_t index);
+
 // The fastest table that this machine can run.
 const fk_kernels *fk_kernels_best(void);
 

@@ -25,9 +25,9 @@ typedef struct {
                    float *values);
 
   // weight[i] = e^((x[i] - largest) * inverse_temperature), to about two units in the last place; 0 where the exponent
-  // is below -87.3 (the result would not be a normal number). largest >= every x[i], finite; inverse_temperature finite
-  // and not negative. sums[b] = the sum of block b in one fixed order, overwritten. weights may be NULL (only sums are
-  // wanted) or x.
+  // is below -87.3 (the result would not be a normal number). largest >= every x[i], finite; inverse_temperature
+  // positive and finite. sums[b] = the sum of block b in one fixed order, overwritten. weights may be NULL (only sums
+  // are wanted) or x.
   void (*weigh)(const float *x, size_t count, float largest, float inverse_temperature, float *weights, float *sums);
 } fk_sampling;
 

@@ -13,10 +13,11 @@ enum Inspect {
   static let command = Command(
     name: "inspect", summary: "show a model file: metadata, tensors, bytes per type, memory it will need",
     operands: .one("FILE"),
-    about: "FILE is a GGUF file; of a split model, its first part. Nothing is loaded, whatever the size.",
+    about:
+      "FILE is a GGUF file (of a split model, its first part) or a model known by name. Nothing is loaded, whatever the size.",
     options: [context, full],
     run: { (arguments, console) throws(CommandFailure) in
-      let path = arguments.operands[0]
+      let path = try ModelOption.path(of: arguments.operands[0], console)
       let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
       if arguments[Command.json] {
         try console.json { json in write(file, full: arguments[full], context: arguments[context], to: &json) }

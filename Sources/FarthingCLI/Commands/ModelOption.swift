@@ -5,17 +5,42 @@ import Tokenization
 
 /// The option that names a model, shared by every command that needs one.
 enum ModelOption {
-  static let model = Option.text("--model", "-m", value: "MODEL", help: "a GGUF file")
+  static let model = Option.text(
+    "--model", "-m", value: "MODEL",
+    help: "a GGUF file, or a model known by name, which is fetched when it is not here (default \(standard))")
+  /// The model of a command line that names none.
+  static let standard = "smollm2-135m"
 
   /// The path of the model file that the command line asks for.
   static func path(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> String {
-    guard let path = arguments[model] else { throw .usage("a model is missing; give one with -m MODEL") }
-    return path
+    try path(of: arguments[model] ?? standard, console)
   }
 
-  /// The tokeniser of that file, which may hold a vocabulary only.
+  /// The path that `name` means, which is a path itself or the name of a known model; that is fetched if need be.
+  static func path(of name: String, _ console: Console) throws(CommandFailure) -> String {
+    let store = try failing { () throws(ModelStoreError) in try ModelStore() }
+    do {
+      return try store.resolve(name)
+    } catch .notFetched(let model) {
+      return try Models.obtain(model, in: store, console)
+    } catch {
+      throw .failed(error.description)
+    }
+  }
+
+  /// The tokeniser of that file, which may hold a vocabulary only, or be a Hugging Face `tokenizer.json` or the folder
+  /// that has one.
   static func tokenizer(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> Tokenizer {
     let path = try path(arguments, console)
+    do {
+      let json = path.hasSuffix(".json") ? path : path + "/tokenizer.json"
+      if System.isFile(json) {
+        let config = json.dropLast("tokenizer.json".count) + "tokenizer_config.json"
+        return try Tokenizer(tokenizerJSON: json, config: System.isFile(String(config)) ? String(config) : nil)
+      }
+    } catch {
+      throw .failed(String(describing: error))
+    }
     let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
     do {
       return try Tokenizer(gguf: file)
@@ -31,9 +56,10 @@ enum ModelOption {
     let path = try path(arguments, console)
     var options = try EngineOptions.engineOptions(arguments)
     if let context { options.context = context }
-    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let known = (try? ModelStore())?.knownModel(at: path)
+    let name = known?.name ?? path.split(separator: "/").last.map(String.init) ?? path
     do {
-      return try ServedModel(path: path, name: name, sha256: nil, options: options)
+      return try ServedModel(path: path, name: name, sha256: known?.sha256.description, options: options)
     } catch {
       throw .failed(String(describing: error))
     }

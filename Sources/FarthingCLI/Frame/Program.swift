@@ -63,14 +63,16 @@ struct Program {
       try? console.out.flush()
       console.progress("")
     }
-    switch failure {
-    case .failed(let reason):
-      try? console.error.line(console.styled("\(name):", "31", on: console.error) + " " + printable(reason))
-    case .usage(let reason):
-      let help = command.map { "farthing help \($0.name)" } ?? "farthing help"
-      try? console.error.line(
-        console.styled("\(name):", "31", on: console.error) + " " + printable(reason) + " (see `\(help)`)")
-    case .interrupted, .outputClosed: break
+    let text: String? =
+      switch failure {
+      case .failed(let reason): reason
+      case .usage(let reason): reason + " (see `farthing help\(command.map { " " + $0.name } ?? "")`)"
+      case .interrupted, .outputClosed: nil
+      }
+    if let text {
+      // One line nearly always; where a reason has several, each is made printable by itself.
+      let lines = text.split(separator: "\n").map { printable(String($0)) }.joined(separator: "\n")
+      try? console.error.line(console.styled(name + ":", "31", on: console.error) + " " + lines)
     }
     return failure.exitStatus
   }

@@ -70,6 +70,12 @@ enum System {
     return text.isEmpty ? nil : text
   }
 
+  /// Whether there is a file at `path` (and no folder).
+  static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
+  }
+
   /// Reads a file, or standard input for `-`, to its end, byte for byte.
   /// - Throws: a one-line reason, also for a directory and for more than `limit` bytes.
   static func readAll(_ path: String, limit: Int = 1 << 30) throws(CommandFailure) -> [UInt8] {

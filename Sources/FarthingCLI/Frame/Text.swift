@@ -109,3 +109,11 @@ func readableBytes(_ bytes: Int) -> String {
   let tenths = Int((Double(bytes) / Double(divisor) * 10).rounded())
   return "\(tenths / 10).\(tenths % 10) \(units[unit])"
 }
+
+/// How far something is: "[########............]  40 %".
+func progressBar(_ done: Int, of total: Int, cells: Int = 20) -> String {
+  let share = total > 0 ? Double(min(max(done, 0), total)) / Double(total) : 0
+  let full = Int(share * Double(cells))
+  return "[" + String(repeating: "#", count: full) + String(repeating: ".", count: cells - full) + "] "
+    + padded(String(Int(share * 100)), to: 3, right: true) + " %"
+}

@@ -85,7 +85,8 @@ public final class PerplexityEvaluation {
         throw .promptTooLong(tokens: chunkLength, context: engine.context)
       }
       pass.run()
-      score(max(done, chunkLength / 2)..<min(end, chunkLength - 1), of: chunk, passStart: done)
+      let scored = (chunkLength / 2..<chunkLength - 1).clamped(to: done..<end)
+      score(scored, of: chunk, passStart: done)
       done = end
     }
     result.endChunk()

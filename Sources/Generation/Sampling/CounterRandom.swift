@@ -1,9 +1,9 @@
-/// Random numbers that are a function of a seed and a position: no state, so that a token drawn at a position is the same
-/// whatever was computed before it, beside it or twice.
+/// Random numbers that are a function of a seed and a position: no state, so that a token drawn at a position is the
+/// same whatever was computed before it, beside it or twice.
 ///
 /// Philox 4x32-10: ten rounds of two 32-bit multiplications over a 128-bit counter under a 64-bit key. Source: Salmon,
-/// Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, doi:10.1145/2063384.2063405. The tests
-/// hold it against the known answers published with their Random123 library.
+/// Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, doi:10.1145/2063384.2063405. The
+/// tests hold it against the known answers published with their Random123 library.
 public struct CounterRandom: Sendable, Hashable {
   public let seed: UInt64
 

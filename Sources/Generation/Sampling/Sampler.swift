@@ -16,16 +16,16 @@ public struct SampledToken: Sendable, Hashable {
 ///
 /// Order of operations, that of llama.cpp's default chain:
 /// 1. logit biases are added;
-/// 2. penalties: for each token in the window the logit is divided by the repeat penalty if positive and multiplied by it
-///    if not, then presence penalty + times in the window * frequency penalty is subtracted;
+/// 2. penalties: for each token in the window the logit is divided by the repeat penalty if positive and multiplied by
+///    it if not, then presence penalty + times in the window * frequency penalty is subtracted;
 /// 3. temperature <= 0: the largest logit wins and the rest is skipped;
 /// 4. top-k, then top-p on the probabilities of what is left (at temperature 1), then min-p;
-/// 5. the logits are divided by the temperature, and one token is drawn: the first, by ascending id, at which the sum of
-///    the probabilities exceeds the uniform number of this seed and position.
+/// 5. the logits are divided by the temperature, and one token is drawn: the first, by ascending id, at which the sum
+///    of the probabilities exceeds the uniform number of this seed and position.
 ///
-/// Ties everywhere go to the lower id. A logit that is NaN or -infinity is never chosen; +infinity counts as the largest
-/// finite number. There is no sort: with top-k or min-p one vectorised pass finds the maxima of blocks, and then only
-/// blocks that hold candidates are looked at.
+/// Ties everywhere go to the lower id. A logit that is NaN or -infinity is never chosen; +infinity counts as the
+/// largest finite number. There is no sort: with top-k or min-p one vectorised pass finds the maxima of blocks, and
+/// then only blocks that hold candidates are looked at.
 public struct Sampler: Sendable {
   /// Logits that share one maximum, see `summarize`.
   public static let blockSize = SamplingKernels.blockSize
@@ -83,7 +83,8 @@ public struct Sampler: Sendable {
   ///   - history: the tokens before this position, oldest first; only the last `penaltyWindow` are looked at.
   ///   - position: the place of the chosen token in its sequence, prompt included. With the seed it fixes the chance.
   ///   - scratch: working memory for this vocabulary, not used by anyone else meanwhile.
-  ///   - maxima: what `summarize` found for all blocks, or nil to find it here. Changed where biases and penalties reach.
+  ///   - maxima: what `summarize` found for all blocks, or nil to find it here. Changed where biases and penalties
+  ///     reach.
   /// - Throws: `SamplingError.noCandidate` if every logit is NaN or -infinity.
   public func sample(
     logits: View<Float>, history: Span<TokenID>, position: Int, scratch: SamplerScratch, maxima: View<Float>? = nil
@@ -108,8 +109,8 @@ public struct Sampler: Sendable {
   private func adjust(_ pass: SamplingPass, history: Span<TokenID>) -> Int {
     var changed = 0
     for entry in biases {
-      // A banned token stays banned, whatever its logit is.
-      pass.change(entry.token, &changed) { entry.bias == -.infinity ? entry.bias : $0 + entry.bias }
+      // -infinity bans a token whatever its logit: infinity - infinity is not a number, which is never chosen either.
+      pass.change(entry.token, &changed) { $0 + entry.bias }
     }
     if parameters.hasPenalties {
       let window = max(history.count - parameters.penaltyWindow, 0)..<history.count
@@ -132,30 +133,30 @@ public struct Sampler: Sendable {
   /// tokens stay.
   private func select(_ pass: SamplingPass, largest: Float) -> Int? {
     let minimum = max(largest + minPDistance, -.greatestFiniteMagnitude)
-    var count: Int
     if parameters.topK > 0, parameters.topK < vocabulary {
-      count = pass.gatherLargest(parameters.topK)
+      var count = pass.gatherLargest(parameters.topK)
       if parameters.topP < 1 {
         let total = pass.weighCandidates(count, largest: largest)
         count = pass.keepMass(Double(parameters.topP) * total, of: count)
       }
-    } else if parameters.topP < 1 {
-      // Tokens that min-p drops need not be candidates: if the cut of top-p lies among them, it cuts nothing else.
-      let wanted = Double(parameters.topP) * pass.totalWeight(largest: largest)
-      let first = max(minimum, largest - Self.firstReach)
-      count = pass.gather(from: first)
-      var mass = pass.weighCandidates(count, largest: largest)
-      if mass < wanted, minimum < first {
-        count = pass.gather(from: minimum)
-        mass = pass.weighCandidates(count, largest: largest)
-      }
-      if mass >= wanted { count = pass.keepMass(wanted, of: count) }
-    } else if parameters.minP > 0 {
-      return pass.gather(from: minimum)
-    } else {
-      return nil
+      return parameters.minP > 0 ? pass.keep(from: minimum, of: count) : count
     }
-    return parameters.minP > 0 ? pass.keep(from: minimum, of: count) : count
+    if parameters.topP < 1 { return selectMass(pass, largest: largest, minimum: minimum) }
+    return parameters.minP > 0 ? pass.gather(from: minimum) : nil
+  }
+
+  /// Top-p over the whole vocabulary. Tokens that min-p drops need not be candidates: if the cut of top-p lies among
+  /// them, it cuts nothing else.
+  private func selectMass(_ pass: SamplingPass, largest: Float, minimum: Float) -> Int {
+    let wanted = Double(parameters.topP) * pass.totalWeight(largest: largest)
+    let first = max(minimum, largest - Self.firstReach)
+    var count = pass.gather(from: first)
+    var mass = pass.weighCandidates(count, largest: largest)
+    if mass < wanted, minimum < first {
+      count = pass.gather(from: minimum)
+      mass = pass.weighCandidates(count, largest: largest)
+    }
+    return mass >= wanted ? pass.keepMass(wanted, of: count) : count
   }
 
   /// ln of the probability of a token under the model: the softmax of the logits as they are, without any parameter.

@@ -3,8 +3,9 @@ import Tokenization
 
 /// Working memory for choosing a token out of a vocabulary, allocated once and used for one token after another.
 ///
-/// It carries nothing from one token to the next. One thread uses it at a time: an engine keeps one for each thread that
-/// samples. Its pages are committed when first touched; with top-k or min-p that is a small part of them, about 50 KB.
+/// It carries nothing from one token to the next. One thread uses it at a time: an engine keeps one for each thread
+/// that samples. Its pages are committed when first touched; with top-k or min-p that is a small part of them, about 50
+/// KB.
 public final class SamplerScratch: @unchecked Sendable {
   public let vocabulary: Int
 

@@ -1,7 +1,8 @@
 import Compute
 import Tokenization
 
-/// The steps of choosing one token, over the logits of one position and the memory of one thread. `Sampler` orders them.
+/// The steps of choosing one token, over the logits of one position and the memory of one thread. `Sampler` orders
+/// them.
 struct SamplingPass {
   private let kernels: SamplingKernels
   private let vocabulary: Int

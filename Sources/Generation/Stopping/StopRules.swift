@@ -34,10 +34,10 @@ public struct StopRules: Sendable {
 
 /// Watches one completion, token by token, and says when it ends and which text may be shown.
 ///
-/// For each token, in this order: `accept` it; if that ends the completion, the token has no text. Else hand the text that
-/// the detokeniser makes of it to `show`. When the completion ends by a token or by anything outside (a cancellation, an
-/// error), `finish` gives the text that was held back. A stop string or token on the last permitted token counts as that
-/// and not as the limit.
+/// For each token, in this order: `accept` it; if that ends the completion, the token has no text. Else hand the text
+/// that the detokeniser makes of it to `show`. When the completion ends by a token or by anything outside (a
+/// cancellation, an error), `finish` gives the text that was held back. A stop string or token on the last permitted
+/// token counts as that and not as the limit.
 public struct StopMonitor: Sendable {
   private let rules: StopRules
   private let promptTokens: Int
@@ -66,8 +66,8 @@ public struct StopMonitor: Sendable {
   }
 
   /// Takes the text of the accepted token, perhaps empty, and appends to `output` what may be shown.
-  /// - Returns: why the completion ends, if it does: a stop string is complete, or a limit is reached. Nothing is held back
-  ///   in the first case; in the second `finish` has the rest.
+  /// - Returns: why the completion ends, if it does: a stop string is complete, or a limit is reached. Nothing is held
+  ///   back in the first case; in the second `finish` has the rest.
   public mutating func show(_ text: [UInt8], to output: inout [UInt8]) -> FinishReason? {
     if filter.append(text, to: &output), let match = filter.match {
       return .stopString(rules.stopStrings.strings[match])

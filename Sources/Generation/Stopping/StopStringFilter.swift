@@ -1,9 +1,9 @@
 /// Lets a text through as it comes, up to the first stop string, and never a byte of that string.
 ///
-/// The text may be cut anywhere, also within characters. Held back are exactly the bytes at its end that may still become
-/// a stop string, and the bytes of a character that is not complete. The search ends with the first byte at which any
-/// stop string is complete; if several are, the longest one counts, so that the text ends before all of them. What is let
-/// through in all does not depend on how the text was cut.
+/// The text may be cut anywhere, also within characters. Held back are exactly the bytes at its end that may still
+/// become a stop string, and the bytes of a character that is not complete. The search ends with the first byte at
+/// which any stop string is complete; if several are, the longest one counts, so that the text ends before all of them.
+/// What is let through in all does not depend on how the text was cut.
 public struct StopStringFilter: Sendable {
   private let strings: StopStrings
   private var state = StopStrings.start

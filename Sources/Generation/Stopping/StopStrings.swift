@@ -1,9 +1,9 @@
 /// A set of stop strings, prepared so that a text is searched for all of them at once, byte by byte.
 ///
-/// Strings are bytes: what counts as equal is not left to Unicode. The search is an automaton whose state is the longest
-/// end of the text so far that begins a stop string, so its depth is exactly what a stream must hold back. Source: Aho and
-/// Corasick, "Efficient string matching: an aid to bibliographic search", Communications of the ACM 18 (6), 1975. A text
-/// of n bytes takes O(n) steps.
+/// Strings are bytes: what counts as equal is not left to Unicode. The search is an automaton whose state is the
+/// longest end of the text so far that begins a stop string, so its depth is exactly what a stream must hold back.
+/// Source: Aho and Corasick, "Efficient string matching: an aid to bibliographic search", Communications of the ACM 18
+/// (6), 1975. A text of n bytes takes O(n) steps.
 public struct StopStrings: Sendable {
   public static let maximumCount = 64
   public static let maximumBytes = 1_024

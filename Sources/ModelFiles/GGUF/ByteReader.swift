@@ -7,26 +7,30 @@ struct ByteReader {
   /// The key or tensor that is being read, for messages.
   var subject: String?
 
+  /// Where reading ends: with the file, or at the limit of a header.
+  private let end: Int
+
   init(_ file: MappedFile) {
     self.file = file
+    end = min(file.byteCount, GGUFLimits.headerBytes)
   }
 
-  var remaining: Int { file.byteCount - offset }
+  var remaining: Int { end - offset }
 
   mutating func readUInt8(_ what: StaticString) throws(ModelFileError) -> UInt8 {
-    guard let value = file.uint8(at: offset) else { throw truncated(what, need: 1) }
+    guard remaining >= 1, let value = file.uint8(at: offset) else { throw truncated(what, need: 1) }
     offset += 1
     return value
   }
 
   mutating func readUInt32(_ what: StaticString) throws(ModelFileError) -> UInt32 {
-    guard let value = file.uint32(at: offset) else { throw truncated(what, need: 4) }
+    guard remaining >= 4, let value = file.uint32(at: offset) else { throw truncated(what, need: 4) }
     offset += 4
     return value
   }
 
   mutating func readUInt64(_ what: StaticString) throws(ModelFileError) -> UInt64 {
-    guard let value = file.uint64(at: offset) else { throw truncated(what, need: 8) }
+    guard remaining >= 8, let value = file.uint64(at: offset) else { throw truncated(what, need: 8) }
     offset += 8
     return value
   }
@@ -47,8 +51,8 @@ struct ByteReader {
     let room = remaining / minimumBytes
     guard count <= UInt64(room) else {
       throw fault(
-        .truncated, at: start,
-        expected: "\(what) of at most \(room), which is what the remaining \(remaining) bytes hold",
+        endKind, at: start,
+        expected: "\(what) of at most \(room), which is what \(remaining) bytes to the end of the \(endName) hold",
         found: "\(count)")
     }
     guard count <= UInt64(limit) else {
@@ -84,7 +88,14 @@ struct ByteReader {
 
   private func truncated(_ what: StaticString, need: UInt64) -> ModelFileError {
     fault(
-      .truncated, at: offset, expected: "\(need) bytes of \(what)", found: "\(remaining) bytes to the end of the file")
+      endKind, at: offset, expected: "\(need) bytes of \(what)",
+      found: "\(remaining) bytes to the end of the \(endName)")
+  }
+
+  private var endKind: ModelFileError.Kind { end < file.byteCount ? .limit : .truncated }
+
+  private var endName: String {
+    end < file.byteCount ? "header, which may have \(GGUFLimits.headerBytes)" : "file"
   }
 }
 

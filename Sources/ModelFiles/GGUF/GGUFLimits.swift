@@ -1,6 +1,9 @@
 /// Every limit of the GGUF reader, in one place. A file past one of them is refused with a `ModelFileError` of kind
-/// `limit`. Counts are also bounded by the bytes that are left, so that a short file cannot ask for much memory.
+/// `limit`. Counts are also bounded by the bytes that are left, so that a short file cannot ask for much memory, nor a sparse one for much time.
 public enum GGUFLimits {
+  /// Bytes of everything before the tensors' data. The largest known, a vocabulary of 262,144 tokens with its merges,
+  /// takes 16 MB.
+  public static let headerBytes = 64 << 20
   /// Versions read. 1 had 32-bit lengths and is gone from use; 2 and 3 have the same layout.
   public static let versions: ClosedRange<UInt32> = 2...3
   /// Metadata keys in one file; real ones have fewer than a hundred.
@@ -15,8 +18,6 @@ public enum GGUFLimits {
   public static let dimensions = 4
   /// Depth of arrays in arrays: 1 is a plain array.
   public static let arrayDepth = 4
-  /// Bytes that one array of strings takes in the file; its offsets are kept in 32 bits.
-  public static let stringArrayBytes = Int(UInt32.max)
   /// `general.alignment`: a power of two within this range, a multiple of 8 as the format has it.
   public static let alignment = 8...(1 << 20)
   /// Alignment of a file that does not state one.

@@ -8,13 +8,13 @@ extension ModelStore {
   /// they did before. Nothing that is not whole and checked stays behind, but for what a source that resumes got so far
   /// (`NAME.part`), and the error says so.
   /// - Parameters:
-  ///   - isCancelled: asked some ten times a second; true ends the fetch.
-  ///   - progress: told some ten times a second how far the fetch is.
+  ///   - progress: told some ten times a second how far the fetch is, and more often while bytes stream.
+  ///   - isCancelled: asked as often; true ends the fetch.
   /// - Returns: the path of the file.
   @discardableResult
   public func fetch(
-    _ model: KnownModel, isCancelled: @escaping () -> Bool = { false },
-    progress: @escaping (FetchProgress) -> Void = { _ in }
+    _ model: KnownModel, progress: @escaping (FetchProgress) -> Void = { _ in },
+    isCancelled: @escaping () -> Bool = { false }
   ) throws(ModelStoreError) -> String {
     let sources = try sources(of: model)
     let interrupts = Interrupts()
@@ -43,6 +43,8 @@ struct ModelFetch {
   static let pollMilliseconds: Int32 = 100
 
   func run(_ sources: [ModelSource], _ interrupts: borrowing Interrupts) throws(ModelStoreError) {
+    // Before anything else: a model that is there needs no right to write.
+    if try isThere(interrupts) { return }
     let lock = try prepareDirectory()
     try wait(for: lock, interrupts)
     defer { Files.removeIfEmpty(store.modelDirectory) }

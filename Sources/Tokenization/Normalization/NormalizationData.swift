@@ -1,4 +1,4 @@
-// Made by Tests/Fixtures/tokenizers/make_normalization_data.py: a table, and so longer than files here are.
+// Long because it is a table. Made by Tests/Fixtures/tokenizers/make_normalization_data.py.
 // Numbers are hexadecimal code points, but for the combining classes, which are decimal.
 
 /// Unicode's normalisation data, as text that is read when the first text needs it.

@@ -38,9 +38,10 @@ extension Jinja.Renderer {
     return try string(UTF8Text.lowercased(text.bytes))
   }
 
-  /// A stable sort by keys, in Python's order of values.
+  /// A stable sort by keys, in Python's order of values. With `equalFirst`, keys that are equal need no order, as
+  /// inside lists.
   func sorted<Item>(
-    _ items: [Item], by key: (Item) throws(TemplateError) -> Value, reverse: Bool
+    _ items: [Item], by key: (Item) throws(TemplateError) -> Value, reverse: Bool, equalFirst: Bool = false
   ) throws(TemplateError) -> [Item] {
     try reserve(items.count * 32)
     var keys: [Value] = []
@@ -58,9 +59,7 @@ extension Jinja.Renderer {
           var takesRight = left == middle
           if !takesRight && right < end {
             let (first, second) = (keys[order[left]], keys[order[right]])
-            let smaller =
-              reverse ? try self.order(first, second, "<", level: 0) : try self.order(second, first, "<", level: 0)
-            takesRight = (smaller ?? 0) < 0
+            takesRight = try isLess(reverse ? first : second, reverse ? second : first, equalFirst)
           }
           merged[place] = order[takesRight ? right : left]
           if takesRight { right += 1 } else { left += 1 }
@@ -71,6 +70,11 @@ extension Jinja.Renderer {
       width *= 2
     }
     return order.map { items[$0] }
+  }
+
+  private func isLess(_ left: Value, _ right: Value, _ equalFirst: Bool) throws(TemplateError) -> Bool {
+    if equalFirst, try isEqual(left, right) { return false }
+    return (try order(left, right, "<", level: 0) ?? 0) < 0
   }
 
   func applySequence(
@@ -166,7 +170,7 @@ extension Jinja.Renderer {
         var keys: [Value] = []
         for path in paths { keys.append(try sortKey(item, path, matchesCase: matchesCase)) }
         return try list(keys)
-      }, reverse: given[0]?.isTrue ?? false)
+      }, reverse: given[0]?.isTrue ?? false, equalFirst: true)
     return try list(sorted)
   }
 

@@ -92,7 +92,7 @@ extension Jinja.Renderer {
     case .capitalize: return try string(UTF8Text.capitalized(text.bytes), isMarkup: text.isMarkup)
     case .lower: return try string(UTF8Text.lowercased(text.bytes), isMarkup: text.isMarkup)
     case .upper: return try string(UTF8Text.uppercased(text.bytes), isMarkup: text.isMarkup)
-    case .title: return try string(UTF8Text.filterTitled(text.bytes), isMarkup: text.isMarkup)
+    case .title: return try string(UTF8Text.filterTitled(text.bytes))
     case .safe: return text.isMarkup ? .string(text) : try string(text.bytes, isMarkup: true)
     case .escape, .e:
       if text.isMarkup { return .string(text) }

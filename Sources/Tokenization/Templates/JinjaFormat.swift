@@ -196,8 +196,12 @@ extension Jinja.Renderer {
         out.append(contentsOf: text)
       }
     }
-    var isMapping = false
-    if case .dictionary = whole { isMapping = true }
+    // What has subscripts counts as a mapping, whose entries need not all be used.
+    let isMapping: Bool
+    switch whole {
+    case .dictionary, .list, .range, .undefined: isMapping = true
+    default: isMapping = false
+    }
     if used < items.count && !usedNames && !isMapping {
       throw failure("not all arguments converted during string formatting")
     }
@@ -361,6 +365,7 @@ extension Jinja.Renderer {
   ) throws(TemplateError) -> Value {
     let end = name.firstIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "[") } ?? name.count
     let first = Array(name[..<end])
+    guard !first.isEmpty || name.isEmpty else { throw failure("a field has no argument of its name") }
     var value: Value
     if first.isEmpty || first.allSatisfy({ $0 &- 0x30 < 10 }) {
       guard (automatic >= 0) == first.isEmpty || automatic == 0 else {
@@ -381,9 +386,7 @@ extension Jinja.Renderer {
       let isItem = name[at] == UInt8(ascii: "[")
       var stop = name.count
       if isItem {
-        guard let close = name[at...].firstIndex(of: UInt8(ascii: "]")) else {
-          throw failure("Missing ']' in format string")
-        }
+        guard let close = name[at...].firstIndex(of: UInt8(ascii: "]")) else { throw failure("Missing ']' in format string") }
         stop = close
       } else if let next = name[(at + 1)...].firstIndex(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "[") }) {
         stop = next

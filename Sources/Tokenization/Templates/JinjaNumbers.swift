@@ -79,25 +79,35 @@ extension Jinja {
 
   // MARK: Reading
 
-  /// Text without white space around it and without the single underscores that Python allows between digits; nil
-  /// where an underscore stands elsewhere or a character is not ASCII.
+  /// Text without white space around it, with the digits of all scripts as ASCII ones, and without the single
+  /// underscores that Python allows between digits; nil where an underscore stands elsewhere.
   private static func plain(_ bytes: [UInt8]) -> [UInt8]? {
     let start = UTF8Text.trimStart(bytes, 0..<bytes.count)
     let end = UTF8Text.trimEnd(bytes, start..<bytes.count)
     var out: [UInt8] = []
-    func isAlphanumeric(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 }
-    for index in start..<end {
-      let byte = bytes[index]
-      guard byte < 0x80 else { return nil }
-      if byte == UInt8(ascii: "_") {
-        guard index > start, index + 1 < end, isAlphanumeric(bytes[index - 1]), isAlphanumeric(bytes[index + 1])
-        else { return nil }
-      } else {
-        out.append(byte)
+    var afterUnderscore = false
+    var at = start
+    while at < end {
+      let (scalar, length) = UTF8Text.decode(bytes, at: at)
+      at += length
+      if scalar == "_" {
+        guard !out.isEmpty, !afterUnderscore, out.last.map(isAlphanumeric) ?? false else { return nil }
+        afterUnderscore = true
+        continue
       }
+      var byte = UInt8(truncatingIfNeeded: scalar.value)
+      if scalar.value >= 0x80 {
+        guard UTF8Text.isDecimal(scalar), let value = scalar.properties.numericValue else { return nil }
+        byte = UInt8(ascii: "0") + UInt8(value)
+      }
+      if afterUnderscore && !isAlphanumeric(byte) { return nil }
+      afterUnderscore = false
+      out.append(byte)
     }
-    return out
+    return afterUnderscore ? nil : out
   }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 }
 
   enum ParsedInteger {
     case value(Int)

@@ -23,7 +23,7 @@ extension Jinja.Parser {
 
   /// Expressions with commas between them make a tuple; a comma may end it.
   mutating func tuple(
-    conditional: Bool = true, endsAtRecursive: Bool = false, mayBeEmpty: Bool = false
+    conditional: Bool = true, mayBeEmpty: Bool = false
   ) throws(TemplateError) -> Expression {
     let start = current.start
     var items: [Expression] = []
@@ -31,7 +31,6 @@ extension Jinja.Parser {
     while true {
       let kind = current.kind
       if kind == .variableEnd || kind == .blockEnd || kind == .rparen { break }
-      if endsAtRecursive && isWord("recursive") { break }
       items.append(try expression(conditional: conditional))
       guard skip(.comma) else { break }
       isTuple = true
@@ -202,8 +201,8 @@ extension Jinja.Parser {
     case .float:
       at += 1
       let digits = bytes(token).filter { $0 != UInt8(ascii: "_") }
-      guard let value = Double(String(decoding: digits, as: UTF8.self)), value.isFinite else {
-        throw failure("a number too large", at: token)
+      guard let value = Double(String(decoding: digits, as: UTF8.self)) else {
+        throw failure("a number that cannot be read", at: token)
       }
       return try constant(.float(value), at: token)
     case .lparen:

@@ -241,17 +241,17 @@ extension Jinja {
 
     private mutating func loop(_ opened: Token) throws(TemplateError) -> Statement.Kind {
       let targetStart = at
-      let target = try self.target(role: .parameter, endsAtIn: true)
+      let target = try self.target(role: .parameter)
       if target.uses.contains(where: { isNamedLoop(program.uses[$0]) }) {
         throw failure("a loop cannot assign to 'loop'", at: tokens[targetStart])
       }
       guard skipWord("in") else { throw failure("expected 'in', found \(describe(current))") }
-      let sequence = try root(tuple: true, conditional: false, endsAtRecursive: true)
+      let sequence = try root(tuple: true, conditional: false)
       var filter: (target: Target, test: Root, scope: Int)?
       if skipWord("if") {
         let resume = at
         at = targetStart
-        let again = try self.target(role: .parameter, endsAtIn: true)
+        let again = try self.target(role: .parameter)
         at = resume
         let outer = enterScope()
         filter = (again, try root(tuple: false), newScope())
@@ -388,15 +388,11 @@ extension Jinja {
 
     // MARK: Expressions of statements
 
-    private mutating func root(
-      tuple: Bool, conditional: Bool = true, endsAtRecursive: Bool = false
-    ) throws(TemplateError) -> Root {
+    private mutating func root(tuple: Bool, conditional: Bool = true) throws(TemplateError) -> Root {
       let start = program.uses.count
       unknown = []
       let expression =
-        tuple
-        ? try self.tuple(conditional: conditional, endsAtRecursive: endsAtRecursive)
-        : try self.expression(conditional: conditional)
+        tuple ? try self.tuple(conditional: conditional) : try self.expression(conditional: conditional)
       try settleUnknown()
       return Root(expression: expression, uses: start..<program.uses.count)
     }
@@ -407,20 +403,20 @@ extension Jinja {
 
     /// What can be assigned to: a name, `namespace.name` where `attributes` says so, or a tuple of these.
     private mutating func target(
-      role: NameUse.Role, attributes: Bool = false, endsAtIn: Bool = false
+      role: NameUse.Role, attributes: Bool = false
     ) throws(TemplateError) -> Target {
       let start = program.uses.count
-      let shape = try targetShape(role: role, attributes: attributes, endsAtIn: endsAtIn)
+      let shape = try targetShape(role: role, attributes: attributes)
       return Target(shape: shape, uses: start..<program.uses.count)
     }
 
     private mutating func targetShape(
-      role: NameUse.Role, attributes: Bool, endsAtIn: Bool
+      role: NameUse.Role, attributes: Bool
     ) throws(TemplateError) -> Target.Shape {
       var parts: [Target.Shape] = []
       var isTuple = false
       while true {
-        if current.kind == .rparen || current.kind == .blockEnd || (endsAtIn && isWord("in")) { break }
+        if current.kind == .rparen || current.kind == .blockEnd { break }
         parts.append(try targetPart(role: role, attributes: attributes))
         guard skip(.comma) else { break }
         isTuple = true
@@ -437,7 +433,7 @@ extension Jinja {
       if skip(.lparen) {
         try enter()
         defer { nesting -= 1 }
-        let inner = try targetShape(role: role, attributes: false, endsAtIn: false)
+        let inner = try targetShape(role: role, attributes: false)
         try expect(.rparen, "')'")
         return inner
       }

@@ -242,8 +242,7 @@ extension Jinja.Renderer {
     }
     if let slot = layout.callerSlot {
       let at = keywords.firstIndex { $0.name.elementsEqual("caller".utf8) }
-      frame.slots[Int(slot)] =
-        at.map { keywords.remove(at: $0).value } ?? .undefined(Undefined(.hint("No caller defined")))
+      frame.slots[Int(slot)] = at.map { keywords.remove(at: $0).value } ?? .undefined(Undefined(.hint("No caller defined")))
     }
     if let slot = layout.keywordsSlot {
       var entries = Jinja.Entries()

@@ -47,7 +47,7 @@ extension Jinja {
         guard at < text.bytes.count else { return nil }
         let length = UTF8Text.decode(text.bytes, at: at).length
         position = at + length
-        return try renderer.string(Array(text.bytes[at..<position]), isMarkup: text.isMarkup)
+        return try renderer.string(Array(text.bytes[at..<position]))
       }
     }
   }

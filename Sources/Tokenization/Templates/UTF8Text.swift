@@ -188,13 +188,13 @@ enum UTF8Text {
     return parts.reversed().map { bytes.count - $0.upperBound..<bytes.count - $0.lowerBound }
   }
 
-  /// `str.split(None, limit)`: runs of white space separate, and none is kept at the ends.
+  /// `str.split(None, limit)`: runs of white space separate, and none is kept but at the end of what is left uncut.
   static func splitOnSpace(_ bytes: [UInt8], limit: Int) -> [Range<Int>] {
     var parts: [Range<Int>] = []
     var at = trimStart(bytes, 0..<bytes.count)
     while at < bytes.count {
       if parts.count == limit {
-        parts.append(at..<trimEnd(bytes, at..<bytes.count))
+        parts.append(at..<bytes.count)
         break
       }
       let end = trimStart(bytes, at..<bytes.count) { !isSpace($0) }
@@ -210,7 +210,7 @@ enum UTF8Text {
     var end = trimEnd(bytes, 0..<bytes.count)
     while end > 0 {
       if parts.count == limit {
-        parts.append(trimStart(bytes, 0..<end)..<end)
+        parts.append(0..<end)
         break
       }
       let start = trimEnd(bytes, 0..<end) { !isSpace($0) }

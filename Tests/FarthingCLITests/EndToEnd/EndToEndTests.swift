@@ -3,26 +3,27 @@ import Testing
 
 /// The binary as a new user meets it: what it prints where, its exit status, and what it does with bad input.
 @Suite struct EndToEndTests {
-  private static let fixtures = Program.root.appending(path: "Tests/Fixtures/families")
-  private static let model = fixtures.appending(path: "llama.Q4_1.gguf").path
-  private static let commands = ["inspect", "tokenize", "detokenize"]
+  private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
+  private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
+  private static let commands = ["run", "models", "models get", "inspect", "tokenize", "detokenize", "eval"]
 
   @Test func overviewNamesEveryCommand() throws {
-    let outcome = try Program.farthing("--help")
+    let outcome = try BuiltBinary.farthing("--help")
     #expect(outcome.status == 0 && outcome.error == "")
     for command in Self.commands { #expect(outcome.output.contains("  \(command) "), "\(command)") }
-    #expect(try Program.farthing().output == outcome.output)
-    #expect(try Program.farthing("--version").output.hasPrefix("farthing "))
+    #expect(try BuiltBinary.farthing().output == outcome.output)
+    #expect(try BuiltBinary.farthing("--version").output.hasPrefix("farthing "))
   }
 
   @Test(arguments: commands)
   func everyCommandExplainsItselfOnANarrowTerminal(command: String) throws {
-    for words in [[command, "--help"], ["help", command]] {
-      let outcome = try Program.run(Program.binary, words)
+    let words = command.split(separator: " ").map(String.init)
+    for words in [words + ["--help"], ["help"] + words] {
+      let outcome = try BuiltBinary.run(BuiltBinary.path, words)
       #expect(outcome.status == 0 && outcome.error == "")
       #expect(outcome.output.hasPrefix("usage: farthing \(command)"))
     }
-    let narrow = try Program.farthingOnTerminal("help", command, columns: 60)
+    let narrow = try BuiltBinary.onTerminal(["help"] + words, columns: 60)
     for line in narrow.output.split(separator: "\r\n") { #expect(line.count <= 60, "\(line)") }
   }
 
@@ -34,20 +35,23 @@ import Testing
     (["inspect", "-c", "-1", "x"], "'-1' is not a whole number"),
   ])
   func misuseTakesOneLineAndStatusTwo(words: [String], reason: String) throws {
-    let outcome = try Program.run(Program.binary, words)
+    let outcome = try BuiltBinary.run(BuiltBinary.path, words)
     #expect(outcome.status == 2)
     #expect(outcome.output == "")
     #expect(outcome.errorLines.count == 1 && outcome.error.contains(reason), "\(outcome.error)")
   }
 
   @Test(arguments: [
-    ("/nowhere/model.gguf", "No such file"), (Program.root.appending(path: "LICENSE").path, "text file"),
-    (Program.root.path, "directory"), ("/dev/null", "not a regular file"), ("", "No such file"),
-    ("bad\u{1b}[2Jname", "bad\\u{1b}[2Jname"),
+    ("/nowhere/model.gguf", "No such file"), (BuiltBinary.root.appending(path: "LICENSE").path, "text file"),
+    (BuiltBinary.root.path, "directory"), ("/dev/null", "not a regular file"), ("", "no known model"),
+    ("smollm", "no known model"),
+    ("./bad\u{1b}[2Jname", "bad\\u{1b}[2Jname"),
   ])
   func whatIsNoModelIsSaidInOneLine(path: String, reason: String) throws {
-    for words in [["inspect", path], ["tokenize", "-m", path, "hello"], ["detokenize", "-m", path, "1"]] {
-      let outcome = try Program.run(Program.binary, words)
+    for words in [
+      ["inspect", path], ["tokenize", "-m", path, "hello"], ["detokenize", "-m", path, "1"], ["run", "-m", path, "hi"],
+    ] {
+      let outcome = try BuiltBinary.run(BuiltBinary.path, words)
       #expect(outcome.status == 1)
       #expect(outcome.output == "")
       #expect(outcome.errorLines.count == 1 && outcome.error.contains(reason), "\(outcome.error)")
@@ -58,28 +62,28 @@ import Testing
     let whole = try Data(contentsOf: URL(filePath: Self.model))
     for length in [0, 3, 4, 23, 1000, whole.count - 1] {
       try withTemporaryFile(whole.prefix(length)) { path in
-        let outcome = try Program.farthing("inspect", path)
+        let outcome = try BuiltBinary.farthing("inspect", path)
         #expect(outcome.status == 1 && outcome.errorLines.count == 1, "\(length): \(outcome.error)")
       }
     }
   }
 
   @Test func inspectShowsTheFile() throws {
-    let outcome = try Program.farthing("inspect", Self.model)
+    let outcome = try BuiltBinary.farthing("inspect", Self.model)
     #expect(outcome.status == 0 && outcome.error == "")
-    for text in ["general.architecture", "blk.0.attn_q.weight", "Q4_1", "together"] {
+    for text in ["general.architecture", "blk.0.attn_q.weight", "Q4_0", "together"] {
       #expect(outcome.output.contains(text), "\(text)")
     }
-    let narrow = try Program.farthingOnTerminal("inspect", Self.model, columns: 60, environment: ["NO_COLOR": "1"])
+    let narrow = try BuiltBinary.onTerminal(["inspect", Self.model], columns: 60, environment: ["NO_COLOR": "1"])
     #expect(narrow.status == 0)
     for line in narrow.output.split(separator: "\r\n") { #expect(line.count <= 60, "\(line)") }
   }
 
   @Test func colourIsForTerminalsAlone() throws {
-    #expect(try Program.farthingOnTerminal("inspect", Self.model, columns: 80).output.contains("\u{1b}["))
-    let refused = try Program.farthingOnTerminal("inspect", Self.model, columns: 80, environment: ["NO_COLOR": "1"])
+    #expect(try BuiltBinary.onTerminal(["inspect", Self.model], columns: 80).output.contains("\u{1b}["))
+    let refused = try BuiltBinary.onTerminal(["inspect", Self.model], columns: 80, environment: ["NO_COLOR": "1"])
     #expect(!refused.output.contains("\u{1b}"))
-    #expect(try !Program.farthing("inspect", Self.model).output.contains("\u{1b}"))
+    #expect(try !BuiltBinary.farthing("inspect", Self.model).output.contains("\u{1b}"))
   }
 
   @Test(arguments: [
@@ -87,13 +91,13 @@ import Testing
     ["detokenize", "-m", model, "1", "2"],
   ])
   func jsonIsOneObject(words: [String]) throws {
-    let outcome = try Program.run(Program.binary, words + ["--json"])
+    let outcome = try BuiltBinary.run(BuiltBinary.path, words + ["--json"])
     #expect(outcome.status == 0 && outcome.error == "")
     #expect(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) is [String: Any])
   }
 
   @Test func inspectJSONHasTheFigures() throws {
-    let outcome = try Program.farthing("inspect", "--json", "-c", "64", Self.model)
+    let outcome = try BuiltBinary.farthing("inspect", "--json", "-c", "64", Self.model)
     let json = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
     let size = try FileManager.default.attributesOfItem(atPath: Self.model)[.size] as? Int
     #expect(json["bytes"] as? Int == size)
@@ -105,36 +109,47 @@ import Testing
   }
 
   @Test func readerThatLeavesIsNoError() throws {
-    let outcome = try Program.shell("for i in 1 2 3 4 5; do \"$F\" inspect --full '\(Self.model)' | head -n 1; done")
+    let outcome = try BuiltBinary.shell(
+      "for i in 1 2 3 4 5; do \"$F\" inspect --full '\(Self.model)' | head -n 1; done")
     #expect(outcome.error == "")
     #expect(outcome.output.split(separator: "\n").count == 5)
   }
 
   @Test func fullDiskIsAnError() throws {
-    let outcome = try Program.shell("\"$F\" inspect '\(Self.model)' > /dev/full")
+    let outcome = try BuiltBinary.shell("\"$F\" inspect '\(Self.model)' > /dev/full")
     #expect(outcome.status == 1)
     #expect(outcome.errorLines.count == 1 && outcome.error.contains("No space left"))
   }
 
   @Test func closedDescriptorsAreHarmless() throws {
-    let outcome = try Program.shell("\"$F\" inspect '\(Self.model)' <&- >&- 2>&-; echo $?")
+    let outcome = try BuiltBinary.shell("\"$F\" inspect '\(Self.model)' <&- >&- 2>&-; echo $?")
     #expect(outcome.output == "0\n")
   }
 
   @Test func tokensGoThereAndBack() throws {
     let text = "Hello, w\u{f6}rld \u{1F600}\n\t 3.14"
-    let there = try Program.farthing("tokenize", "-m", Self.model, "--ids", "-f", "-", input: Array(text.utf8))
+    let there = try BuiltBinary.farthing(
+      "tokenize", "-m", Self.model, "--ids", "--no-special", "-f", "-", input: Array(text.utf8))
     #expect(there.status == 0, "\(there.error)")
-    let back = try Program.farthing("detokenize", "-m", Self.model, input: Array(there.output.utf8))
+    let back = try BuiltBinary.farthing("detokenize", "-m", Self.model, input: Array(there.output.utf8))
     #expect(back.output == text)
-    let listed = try Program.farthing(
+    let listed = try BuiltBinary.farthing(
       "detokenize", "-m", Self.model, "--ids", there.output.trimmingCharacters(in: .whitespacesAndNewlines))
     #expect(listed.output == text)
   }
 
+  @Test func tokensOfAHuggingFaceFolder() throws {
+    let folder = BuiltBinary.root.appending(path: "weights/gutenberg-4m").path
+    for model in [folder, folder + "/tokenizer.json"] {
+      let there = try BuiltBinary.farthing("tokenize", "-m", model, "--ids", "It is a truth")
+      let back = try BuiltBinary.farthing("detokenize", "-m", model, input: Array(there.output.utf8))
+      #expect(there.status == 0 && back.output == "It is a truth", "\(there.error)")
+    }
+  }
+
   @Test(arguments: ["x", "99999999", "-1", "1.5"])
   func strangeIdsAreRefused(id: String) throws {
-    let outcome = try Program.farthing("detokenize", "-m", Self.model, "--ids", id)
+    let outcome = try BuiltBinary.farthing("detokenize", "-m", Self.model, "--ids", id)
     #expect(outcome.status == 1 && outcome.error.contains("not a token id"))
   }
 

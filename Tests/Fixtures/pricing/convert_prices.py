@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Turns two JSON catalogues of prices into the tables of the module Pricing, and proves that no fact was lost.
 
-    convert_prices.py hosted_prices.json vm_prices.json ../../../Sources/Pricing/Tables
+    convert_prices.py
+
+It reads hosted_prices.json and vm_prices.json beside it (facts with their sources on each row) and writes
+Sources/Pricing/Tables.
 
 A table is CSV with notes before its header, held in a string literal of a Swift file: so it lies in the read-only data
 of the one binary, costs nothing until it is asked for, and compiles in a tenth of a second (48 KB as an array of bytes,
@@ -23,7 +26,6 @@ import csv
 import io
 import json
 import pathlib
-import sys
 
 HOSTED_COLUMNS = (
     "line provider model mode currency from status above_input_tokens utc_start utc_end input_per_mtok "
@@ -211,10 +213,10 @@ def rebuilt_machine(line):
 
 
 def main():
-    hosted_path, machine_path, folder = sys.argv[1:]
+    here = pathlib.Path(__file__).resolve().parent
     # Every number stays the text that it is in the file.
-    hosted = json.loads(pathlib.Path(hosted_path).read_text(), parse_float=str, parse_int=str)
-    machines = json.loads(pathlib.Path(machine_path).read_text(), parse_float=str, parse_int=str)
+    hosted = json.loads((here / "hosted_prices.json").read_text(), parse_float=str, parse_int=str)
+    machines = json.loads((here / "vm_prices.json").read_text(), parse_float=str, parse_int=str)
     assert int(hosted["meta"]["rows"]) == len(hosted["prices"])
     assert int(machines["meta"]["rows"]) == len(machines["vms"])
 
@@ -231,7 +233,7 @@ def main():
     for before, line in zip(machines["vms"], decoded(machine_csv), strict=True):
         assert before == rebuilt_machine(line), (before, line)
 
-    out = pathlib.Path(folder)
+    out = here.parents[2] / "Sources" / "Pricing" / "Tables"
     (out / "HostedPrices.swift").write_text(swift("hosted", "Hosted models", hosted_csv))
     (out / "MachinePrices.swift").write_text(swift("machines", "Machines for rent", machine_csv))
     print(f"{len(hosted['prices'])} hosted models, {len(machines['vms'])} machines: every fact read back")

@@ -87,7 +87,7 @@ def main():
         pair = composes(point)
         if pair:
             pairs.append(f"{code(pair)}={point:X}")
-    print("// Made by Tests/Fixtures/tokenizers/make_normalization_data.py: a table, and so longer than files here are.")
+    print("// Long because it is a table. Made by Tests/Fixtures/tokenizers/make_normalization_data.py.")
     print("// Numbers are hexadecimal code points, but for the combining classes, which are decimal.")
     print()
     print("/// Unicode's normalisation data, as text that is read when the first text needs it.")

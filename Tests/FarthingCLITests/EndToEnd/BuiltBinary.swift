@@ -12,30 +12,30 @@ struct Outcome {
 
 /// The built binary, run as a person would: the one that FARTHING_BINARY names (the launcher sets it to the release
 /// binary), else the debug build beside these tests.
-enum Program {
+enum BuiltBinary {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-  static let givenBinary = ProcessInfo.processInfo.environment["FARTHING_BINARY"]
-  static let binary = givenBinary ?? root.appending(path: ".build/debug/farthing").path
+  static let given = ProcessInfo.processInfo.environment["FARTHING_BINARY"]
+  static let path = given ?? root.appending(path: ".build/debug/farthing").path
 
   /// Runs `farthing` with `words`. Standard input is empty unless given.
   static func farthing(
     _ words: String..., environment: [String: String] = [:], input: [UInt8] = []
   ) throws -> Outcome {
-    try run(binary, words, environment: environment, input: input)
+    try run(path, words, environment: environment, input: input)
   }
 
   /// Runs a shell script, in which `$F` is the binary and `$0` the shell.
   static func shell(_ script: String, environment: [String: String] = [:]) throws -> Outcome {
-    try run("/bin/bash", ["-c", script], environment: environment.merging(["F": binary]) { given, _ in given })
+    try run("/bin/bash", ["-c", script], environment: environment.merging(["F": path]) { given, _ in given })
   }
 
   /// Runs `farthing` with standard output on a terminal of so many columns.
-  static func farthingOnTerminal(
-    _ words: String..., columns: UInt16, environment: [String: String] = [:]
+  static func onTerminal(
+    _ words: [String], columns: UInt16, environment: [String: String] = [:]
   ) throws -> Outcome {
     let terminal = try Terminal(columns: columns)
-    let process = try process(binary, words, environment.merging(["TERM": "xterm"]) { given, _ in given })
+    let process = try process(path, words, environment.merging(["TERM": "xterm"]) { given, _ in given })
     let errors = Pipe()
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = terminal.programSide
@@ -54,7 +54,7 @@ enum Program {
     let (stdin, output) = (Pipe(), Pipe())
     // Through a file, so that neither of the two outputs has to be read before the other.
     let errors = FileManager.default.temporaryDirectory.appending(path: "farthing-" + UUID().uuidString)
-    FileManager.default.createFile(atPath: errors.path, contents: nil)
+    try Data().write(to: errors)
     defer { try? FileManager.default.removeItem(at: errors) }
     process.standardInput = stdin
     process.standardOutput = output
@@ -105,10 +105,15 @@ private struct Terminal {
     testSide = FileHandle(fileDescriptor: test, closeOnDealloc: true)
   }
 
-  /// What the program wrote. A closed terminal shows as an error of `read` on Linux.
+  /// What the program wrote, until its side is closed, which shows as an error of `read` on Linux.
   func readToEnd() -> Data {
     var data = Data()
-    while let more = try? testSide.read(upToCount: 4096), !more.isEmpty { data += more }
-    return data
+    var block = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = read(testSide.fileDescriptor, &block, block.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return data }
+      data += block[..<count]
+    }
   }
 }

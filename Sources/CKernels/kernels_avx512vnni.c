@@ -1,0 +1,23 @@
+// AVX-512 VNNI at 256 bits (Ice Lake, Zen 4 and later).
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "vectors.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512vl,avx512vnni"))), apply_to = function)
+
+#define INLINE static inline __attribute__((always_inline))
+#include "avx2_float.inc.h"
+
+#define FK_DPBUSD _mm256_dpbusd_epi32
+#include "vnni.inc.h"
+
+#define FK_NAME "avx512vnni"
+#define FK_TABLE fk_kernels_avx512vnni
+#include "kernels.inc.h"
+
+#pragma clang attribute pop
+
+#endif
