@@ -74,7 +74,7 @@ let package = Package(
     tests(of: "Compute", ["CKernels"]),
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
     tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
-    tests(of: "Tokenization", ["ModelFiles"]),
+    tests(of: "Tokenization", ["ModelFiles", "HostileFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
     tests(of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage"]),

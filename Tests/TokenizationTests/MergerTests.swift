@@ -74,7 +74,7 @@ import Testing
     #expect(priorities == priorities.sorted())
     #expect(Set(priorities).count == scores.count)
     #expect(SpacedEncoder.priority(0) == SpacedEncoder.priority(-0.0))
-    #expect(SpacedEncoder.priority(.nan) == .max - 1)
-    #expect(SpacedEncoder.priority(-.nan) == .max - 1)
+    #expect(SpacedEncoder.priority(.nan) == UInt32.max - 1)
+    #expect(SpacedEncoder.priority(-.nan) == UInt32.max - 1)
   }
 }

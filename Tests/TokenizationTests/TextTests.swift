@@ -5,7 +5,7 @@ import Testing
 
 /// What is done to texts that no reference covers, and what `encode` and the streaming detokeniser promise.
 @Suite struct TextTests {
-  static let completeNames = ["gpt-2", "llama-bpe", "deepseek-llm", "gpt-4o", "tekken", "qwen2", "llama", "gemma"]
+  static let completeNames = ["gpt-2", "llama-bpe", "deepseek-llm", "gpt-4o", "tekken", "llama", "gemma"]
 
   /// Bytes of all kinds, with pieces of characters among them.
   static func randomBytes(_ generator: inout SeededGenerator) -> [UInt8] {

@@ -64,10 +64,11 @@ import Testing
     #expect(!subject.special.addEOS)
     #expect(subject.chatTemplate == "y")
     #expect(subject.preTokenizerName == nil)
-    #expect(try subject.encode("ab abc", parseSpecial: false) == [0, 4, 6, 2, 3])
+    #expect(try subject.encode("ab abc", parseSpecial: false) == [0, 4, 5, 7])
     #expect(try subject.encode("ab ab", parseSpecial: false) == [0, 4, 8])
     #expect(try subject.encode("a <tool> b", addSpecial: false, parseSpecial: false) == [1, 9, 2])
-    #expect(try subject.encode("a<tool>b", addSpecial: false, parseSpecial: false) == [1, 0, 2])
+    // Not a word by itself, so text; what has no token is one unknown token in each word.
+    #expect(try subject.encode("a<tool>b", addSpecial: false, parseSpecial: false) == [1, 0, 0, 0, 2])
   }
 
   /// Each value in turn becomes each of many others, and each member goes.
@@ -91,7 +92,8 @@ import Testing
           refused += 1
           #expect(!error.message.isEmpty, "\(mutant.what)")
           // A fault of a value is told by its path.
-          if which != "config" { #expect(error.location.hasPrefix("$"), "\(mutant.what): \(error)") }
+          let isNamed = error.location.hasPrefix("$") || error.location == "tokenizer.json"
+          #expect(isNamed || which == "config", "\(mutant.what): \(error)")
         }
       }
       #expect(spent < .seconds(5), "\(mutant.what) took \(spent)")

@@ -173,7 +173,13 @@ struct TokenizerJSONReader {
     let location = "$.model.vocab, id \(vocabulary.count)"
     if let added {
       let kind: TokenKind = !added.isSpecial ? .userDefined : added.content == unknown ? .unknown : .control
-      try vocabulary.append(added.content, kind: kind, isPlain: key != nil && !pipeline.isByteLevel, at: location)
+      var text: [UInt8] = []
+      if kind == .userDefined, !pipeline.isByteLevel {
+        SpaceMark.append(added.content, to: &text)
+      } else {
+        text = added.content
+      }
+      try vocabulary.append(text, kind: kind, isPlain: key != nil && !pipeline.isByteLevel, at: location)
       return
     }
     guard let key else {

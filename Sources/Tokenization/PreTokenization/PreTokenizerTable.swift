@@ -72,7 +72,7 @@ enum PreTokenizerTable {
     Entry(
       names: ["stablelm2", "hunyuan", "solar-open", "megrez", "kormo", "grok-2"],
       recipe: recipe([PreTokenizerPatterns.qwen2])),
-    Entry(names: ["qwen35"], recipe: recipe([PreTokenizerPatterns.qwen35], .nfc)),
+    Entry(names: ["qwen35"], recipe: recipe([PreTokenizerPatterns.qwen35])),
     Entry(names: ["deepseek-llm"], recipe: recipe(PreTokenizerPatterns.deepseekLLM)),
     Entry(names: ["deepseek-coder"], recipe: recipe(PreTokenizerPatterns.deepseekCoder)),
     Entry(

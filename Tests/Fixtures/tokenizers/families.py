@@ -96,7 +96,7 @@ FAMILIES = {
     "command-r": (normalizers.NFC, digits_then_gpt2, False),
     "llama-bpe": (None, lambda: splits(LLAMA3), True),
     "qwen2": (normalizers.NFC, lambda: splits(QWEN2), False),
-    "qwen35": (normalizers.NFC, lambda: splits(QWEN35), False),
+    "qwen35": (None, lambda: splits(QWEN35), False),
     "deepseek-llm": (
         None,
         lambda: splits(

@@ -17,6 +17,7 @@ case the length of its text, the text, the number of ids, the ids; all numbers 3
 
 import argparse
 import pathlib
+import re
 import struct
 
 import gguf
@@ -81,7 +82,20 @@ class Vocabulary:
             seen_unknown = seen_unknown or kind == 2
             proto.pieces.add(piece=token, score=score, type=kind)
         processor = sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
-        return processor
+        user = [t for t, k in zip(self.tokens, self.kinds) if k == 4]
+        if not user or self.space_prefix is False:
+            return processor.encode
+        # In GGUF a space goes before each stretch between special tokens, user-defined ones too; the library puts one
+        # before the text only. So it is given the stretches.
+        pattern = re.compile("(" + "|".join(re.escape(t) for t in sorted(user, key=len, reverse=True)) + ")")
+
+        def encode(text):
+            ids = []
+            for number, part in enumerate(pattern.split(text)):
+                ids += [self.tokens.index(part)] if number % 2 else processor.encode(part)
+            return ids
+
+        return encode
 
 
 def write(path, vocabulary, pre, parse_special, cases):
@@ -120,8 +134,8 @@ def judge(path, texts, out):
     elif vocabulary.model == "gemma4":
         write(out / (path.name + ".cases"), path, "", 1, hugging_face(vocabulary.spaced_by_rank(), texts))
     elif vocabulary.model == "llama":
-        processor = vocabulary.sentencepiece()
-        write(out / (path.name + ".cases"), path, "", 0, ((t, processor.encode(t)) for t in texts))
+        encode = vocabulary.sentencepiece()
+        write(out / (path.name + ".cases"), path, "", 0, ((t, encode(t)) for t in texts))
     else:
         print(f"{path.name}: {vocabulary.model}, {vocabulary.pre}: no reference here")
         return
