@@ -386,7 +386,9 @@ extension Jinja.Renderer {
       let isItem = name[at] == UInt8(ascii: "[")
       var stop = name.count
       if isItem {
-        guard let close = name[at...].firstIndex(of: UInt8(ascii: "]")) else { throw failure("Missing ']' in format string") }
+        guard let close = name[at...].firstIndex(of: UInt8(ascii: "]")) else {
+          throw failure("Missing ']' in format string")
+        }
         stop = close
       } else if let next = name[(at + 1)...].firstIndex(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "[") }) {
         stop = next

@@ -8,7 +8,8 @@ extension Jinja {
     case isalpha, isdigit, isdecimal, isnumeric, isalnum, isspace, isupper, islower, istitle, isascii, isidentifier
     case zfill, ljust, rjust, center, format
     // Strings, but left out
-    case encode, translate, casefold, expandtabs, maketrans, isprintable, formatMap = "format_map"
+    case encode, translate, casefold, expandtabs, maketrans, isprintable
+    case formatMap = "format_map"
     // Strings, lists, tuples and ranges
     case index, count
     // Dictionaries

@@ -1,4 +1,7 @@
-/// Evaluation of expressions. Each kind that recurses has a function of its own, which keeps the stack frames small.
+/// Evaluation of expressions.
+///
+/// Each kind has a function of its own, never inlined, that takes the kind apart: whatever `evaluate` bound itself would
+/// lie on the stack once for every level.
 extension Jinja.Renderer {
   func evaluate(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
     try descend()
@@ -7,29 +10,24 @@ extension Jinja.Renderer {
     switch expression.kind {
     case .constant(let index): return try constant(index)
     case .name(let use): return read(use, frame)
-    case .tuple(let items): return try tuple(evaluate(all: items, frame))
-    case .list(let items): return try list(evaluate(all: items, frame))
-    case .dictionary(let entries): return try evaluate(dictionary: entries, frame)
-    case .attribute(let base, let name): return try evaluate(attribute: name, of: base, expression.at, frame)
-    case .item(let base, let index): return try evaluate(item: index, of: base, expression.at, frame)
-    case .slice: return try evaluate(slice: expression, frame)
-    case .call: return try evaluate(call: expression, caller: nil, frame)
-    case .filter: return try evaluate(filter: expression, frame)
-    case .test: return try evaluate(test: expression, frame)
-    case .negative(let inner): return try evaluate(sign: -1, inner, expression.at, frame)
-    case .positive(let inner): return try evaluate(sign: 1, inner, expression.at, frame)
-    case .not(let inner): return .bool(!(try evaluate(inner, frame).isTrue))
-    case .and(let parts): return try evaluate(parts, until: false, frame)
-    case .or(let parts): return try evaluate(parts, until: true, frame)
-    case .arithmetic(let first, let rest): return try evaluate(arithmetic: first, rest, expression.at, frame)
-    case .concatenation(let parts): return try evaluate(concatenation: parts, expression.at, frame)
-    case .comparison(let first, let rest): return try evaluate(comparison: first, rest, expression.at, frame)
-    case .conditional(let test, let then, let otherwise):
-      return try evaluate(test, then, otherwise, expression.at, frame)
+    case .tuple, .list, .dictionary: return try evaluateContainer(expression, frame)
+    case .attribute: return try evaluateAttribute(expression, frame)
+    case .item: return try evaluateItem(expression, frame)
+    case .slice: return try evaluateSlice(expression, frame)
+    case .call: return try evaluateCall(expression, caller: nil, frame)
+    case .filter: return try evaluateFilter(expression, frame)
+    case .test: return try evaluateTest(expression, frame)
+    case .negative, .positive, .not: return try evaluateUnary(expression, frame)
+    case .and, .or: return try evaluateLogic(expression, frame)
+    case .arithmetic: return try evaluateArithmetic(expression, frame)
+    case .concatenation: return try evaluateConcatenation(expression, frame)
+    case .comparison: return try evaluateComparison(expression, frame)
+    case .conditional: return try evaluateConditional(expression, frame)
     case .captured: return takeCaught()
     }
   }
 
+  @inline(never)
   private func evaluate(all expressions: [Expression], _ frame: Frame) throws(TemplateError) -> [Value] {
     var out: [Value] = []
     out.reserveCapacity(expressions.count)
@@ -37,59 +35,83 @@ extension Jinja.Renderer {
     return out
   }
 
-  private func evaluate(
-    dictionary: [(key: Expression, value: Expression)], _ frame: Frame
-  ) throws(TemplateError) -> Value {
-    var entries = Jinja.Entries()
-    for entry in dictionary {
-      let name = try evaluate(entry.key, frame)
-      let value = try evaluate(entry.value, frame)
-      position = entry.key.at
-      entries.set(try key(name), named: name, to: value)
+  @inline(never)
+  private func evaluateContainer(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    switch expression.kind {
+    case .tuple(let items): return try tuple(evaluate(all: items, frame))
+    case .list(let items): return try list(evaluate(all: items, frame))
+    case .dictionary(let items):
+      var entries = Jinja.Entries()
+      for (keyExpression, valueExpression) in items {
+        let name = try evaluate(keyExpression, frame)
+        let value = try evaluate(valueExpression, frame)
+        position = keyExpression.at
+        entries.set(try key(name), named: name, to: value)
+      }
+      return try dictionary(entries)
+    default: return .null
     }
-    return try self.dictionary(entries)
   }
 
-  private func evaluate(
-    attribute name: [UInt8], of base: Expression, _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateAttribute(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .attribute(let base, let name) = expression.kind else { return .null }
     let value = try evaluate(base, frame)
-    position = at
+    position = expression.at
     return try attribute(name, of: value)
   }
 
-  private func evaluate(
-    item index: Expression, of base: Expression, _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateItem(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .item(let base, let index) = expression.kind else { return .null }
     let value = try evaluate(base, frame)
-    let index = try evaluate(index, frame)
-    position = at
-    return try item(index, of: value)
+    let place = try evaluate(index, frame)
+    position = expression.at
+    return try item(place, of: value)
   }
 
-  private func evaluate(slice expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateSlice(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
     guard case .slice(let base, let start, let stop, let step) = expression.kind else { return .null }
     let value = try evaluate(base, frame)
-    var bounds: [Value?] = []
-    for bound in [start, stop, step] {
-      if let bound { bounds.append(try evaluate(bound, frame)) } else { bounds.append(nil) }
-    }
+    let first = try evaluate(optional: start, frame)
+    let last = try evaluate(optional: stop, frame)
+    let stride = try evaluate(optional: step, frame)
     position = expression.at
-    return try slice(value, start: bounds[0], stop: bounds[1], step: bounds[2])
+    return try slice(value, start: first, stop: last, step: stride)
   }
 
-  private func evaluate(
-    sign: Int, _ inner: Expression, _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
-    let value = try evaluate(inner, frame)
-    position = at
-    return try signed(value, sign)
+  private func evaluate(optional expression: Expression?, _ frame: Frame) throws(TemplateError) -> Value? {
+    guard let expression else { return nil }
+    return try evaluate(expression, frame)
+  }
+
+  @inline(never)
+  private func evaluateUnary(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    var sign = 1
+    switch expression.kind {
+    case .not(let inner): return .bool(!(try evaluate(inner, frame).isTrue))
+    case .negative(let inner):
+      sign = -1
+      fallthrough
+    case .positive(let inner):
+      let value = try evaluate(inner, frame)
+      position = expression.at
+      return try signed(value, sign)
+    default: return .null
+    }
   }
 
   /// `and` and `or` give the operand that decides.
-  private func evaluate(
-    _ parts: [Expression], until decisive: Bool, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateLogic(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    let parts: [Expression]
+    let decisive: Bool
+    switch expression.kind {
+    case .and(let operands): (parts, decisive) = (operands, false)
+    case .or(let operands): (parts, decisive) = (operands, true)
+    default: return .null
+    }
     var value = Value.null
     for part in parts {
       value = try evaluate(part, frame)
@@ -98,57 +120,61 @@ extension Jinja.Renderer {
     return value
   }
 
-  private func evaluate(
-    arithmetic first: Expression, _ rest: [(operation: Jinja.Arithmetic, operand: Expression)],
-    _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateArithmetic(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .arithmetic(let first, let rest) = expression.kind else { return .null }
     var value = try evaluate(first, frame)
     for (operation, operand) in rest {
       let right = try evaluate(operand, frame)
-      position = at
+      position = expression.at
       value = try arithmetic(operation, value, right)
     }
     return value
   }
 
-  private func evaluate(
-    concatenation parts: [Expression], _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateConcatenation(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .concatenation(let parts) = expression.kind else { return .null }
     var out: [UInt8] = []
     for part in parts {
-      let text = try str(try evaluate(part, frame))
-      position = at
-      try reserve(out.count + text.count)
-      try spend(bytes: text.count)
-      out.append(contentsOf: text)
+      let value = try evaluate(part, frame)
+      position = expression.at
+      try append(value, to: &out)
     }
     return try string(out)
   }
 
-  private func evaluate(
-    comparison first: Expression, _ rest: [(operation: Jinja.Comparison, operand: Expression)],
-    _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  private func append(_ value: Value, to out: inout [UInt8]) throws(TemplateError) {
+    let text = try str(value)
+    try reserve(out.count + text.count)
+    try spend(bytes: text.count)
+    out.append(contentsOf: text)
+  }
+
+  @inline(never)
+  private func evaluateComparison(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .comparison(let first, let rest) = expression.kind else { return .null }
     var left = try evaluate(first, frame)
     for (operation, operand) in rest {
       let right = try evaluate(operand, frame)
-      position = at
+      position = expression.at
       if !(try compare(operation, left, right)) { return .bool(false) }
       left = right
     }
     return .bool(true)
   }
 
-  private func evaluate(
-    _ test: Expression, _ then: Expression, _ otherwise: Expression?, _ at: Jinja.SourceOffset, _ frame: Frame
-  ) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateConditional(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+    guard case .conditional(let test, let then, let otherwise) = expression.kind else { return .null }
     if try evaluate(test, frame).isTrue { return try evaluate(then, frame) }
     if let otherwise { return try evaluate(otherwise, frame) }
     let hint = "the inline if-expression evaluated to false and no else section was defined"
     return .undefined(Undefined(.hint(hint)))
   }
 
-  private func evaluate(filter expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateFilter(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
     guard case .filter(let base, let use, let written) = expression.kind else { return .null }
     let value = try evaluate(base, frame)
     let arguments = try evaluate(arguments: written, frame)
@@ -159,7 +185,8 @@ extension Jinja.Renderer {
     }
   }
 
-  private func evaluate(test expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
+  @inline(never)
+  private func evaluateTest(_ expression: Expression, _ frame: Frame) throws(TemplateError) -> Value {
     guard case .test(let base, let use, let written, let negated) = expression.kind else { return .null }
     let value = try evaluate(base, frame)
     let arguments = try evaluate(arguments: written, frame)
@@ -167,103 +194,6 @@ extension Jinja.Renderer {
     switch use {
     case .known(let test): return .bool(try satisfies(test, value, arguments) != negated)
     case .unknown(let name): throw failure(Jinja.Test.unknownMessage(name), kind: .unsupported)
-    }
-  }
-
-  // MARK: Calls
-
-  func evaluate(
-    call expression: Expression, caller: Value?, _ frame: Frame
-  ) throws(TemplateError) -> Value {
-    guard case .call(let callee, let written) = expression.kind else { return .null }
-    let function = try evaluate(callee, frame)
-    var arguments = try evaluate(arguments: written, frame)
-    if let caller { arguments.keywords.append((Array("caller".utf8), caller)) }
-    position = expression.at
-    switch function {
-    case .macro(let macro): return try call(macro, arguments)
-    case .function(let function): return try call(function, arguments)
-    case .method(let bound): return try call(bound.method, of: bound.receiver, arguments)
-    case .undefined(let undefined): throw undefinedFailure(undefined)
-    default: throw failure("'\(function.typeName)' object is not callable")
-    }
-  }
-
-  func evaluate(arguments written: Jinja.Arguments, _ frame: Frame) throws(TemplateError) -> Jinja.CallArguments {
-    var out = Jinja.CallArguments()
-    if written.isEmpty { return out }
-    out.positional = try evaluate(all: written.positional, frame)
-    for (name, expression) in written.keywords { out.keywords.append((name, try evaluate(expression, frame))) }
-    if let unpacked = written.unpacked {
-      out.positional.append(contentsOf: try items(try evaluate(unpacked, frame)))
-    }
-    if let unpacked = written.unpackedKeywords { try unpack(try evaluate(unpacked, frame), into: &out) }
-    return out
-  }
-
-  private func unpack(_ value: Value, into arguments: inout Jinja.CallArguments) throws(TemplateError) {
-    guard case .dictionary(let dictionary) = value else {
-      throw failure("argument after ** must be a mapping, not \(value.typeName)")
-    }
-    for (name, value) in zip(dictionary.entries.keys, dictionary.entries.values) {
-      guard case .string(let text) = name else { throw failure("keywords must be strings") }
-      if arguments.keywords.contains(where: { $0.name == text.bytes }) {
-        throw failure("got multiple values for the same keyword argument")
-      }
-      try spend(arguments.keywords.count)
-      arguments.keywords.append((text.bytes, value))
-    }
-  }
-
-  func call(_ value: Jinja.MacroValue, _ arguments: Jinja.CallArguments) throws(TemplateError) -> Value {
-    let macro = value.macro
-    let frame = enter(scope: macro.block.scope, parent: value.frame)
-    try bind(arguments, to: macro, frame)
-    return try catching(macro.block.body, frame)
-  }
-
-  private func bind(
-    _ arguments: Jinja.CallArguments, to macro: Jinja.Macro, _ frame: Frame
-  ) throws(TemplateError) {
-    let layout = program.scopes[macro.block.scope]
-    let name = macro.name.map { String(decoding: $0, as: UTF8.self) } ?? "caller"
-    var keywords = arguments.keywords
-    var missing: [Jinja.Macro.Parameter] = []
-    for (index, parameter) in macro.parameters.enumerated() {
-      let slot = Int(program.uses[parameter.use].slot)
-      if index < arguments.positional.count {
-        frame.slots[slot] = arguments.positional[index]
-      } else if let at = keywords.firstIndex(where: { $0.name == parameter.name }) {
-        frame.slots[slot] = keywords.remove(at: at).value
-      } else {
-        frame.slots[slot] = nil
-        missing.append(parameter)
-      }
-    }
-    if let slot = layout.callerSlot {
-      let at = keywords.firstIndex { $0.name.elementsEqual("caller".utf8) }
-      frame.slots[Int(slot)] = at.map { keywords.remove(at: $0).value } ?? .undefined(Undefined(.hint("No caller defined")))
-    }
-    if let slot = layout.keywordsSlot {
-      var entries = Jinja.Entries()
-      for (name, value) in keywords { entries.set(.string(name), named: try string(name), to: value) }
-      frame.slots[Int(slot)] = try dictionary(entries)
-    } else if let first = keywords.first {
-      throw failure("macro '\(name)' takes no keyword argument '\(String(decoding: first.name, as: UTF8.self))'")
-    }
-    if let slot = layout.positionalSlot {
-      frame.slots[Int(slot)] = try tuple(Array(arguments.positional.dropFirst(macro.parameters.count)))
-    } else if arguments.positional.count > macro.parameters.count {
-      throw failure("macro '\(name)' takes not more than \(macro.parameters.count) argument(s)")
-    }
-    for parameter in missing {
-      let slot = Int(program.uses[parameter.use].slot)
-      if let standard = parameter.standard {
-        frame.slots[slot] = try evaluate(standard.expression, frame)
-      } else {
-        let hint = "parameter '\(String(decoding: parameter.name, as: UTF8.self))' was not provided"
-        frame.slots[slot] = .undefined(Undefined(.hint(hint)))
-      }
     }
   }
 }

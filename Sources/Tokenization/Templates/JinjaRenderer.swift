@@ -164,20 +164,21 @@ extension Jinja {
       return .on
     }
 
+    /// As with expressions, each kind is taken apart in a function of its own.
     private func execute(_ statement: Statement, _ frame: Frame) throws(TemplateError) -> Flow {
       switch statement.kind {
       case .text(let bytes): try emit(bytes)
-      case .print(let root): try print(root, frame)
-      case .conditional(let branches, let otherwise): return try runConditional(branches, otherwise, frame)
+      case .print: try print(statement, frame)
+      case .conditional: return try runConditional(statement, frame)
       case .loop(let loop): return try run(loop, frame)
-      case .assign(let target, let value): try assign(target, value, frame)
-      case .capture(let target, let filter, let block): try capture(target, filter, block, frame)
+      case .assign: try assign(statement, frame)
+      case .capture: try capture(statement, frame)
       case .macro(let nameUse, let macro):
         keep(frame)
         write(nameUse, .macro(MacroValue(macro, in: frame)), frame)
-      case .call(let macro, let call): try run(callBlock: macro, call, frame)
-      case .filter(let filter, let block): try emit(filtered(filter, block, frame))
-      case .with(let bindings, let block): return try run(with: bindings, block, frame)
+      case .call: try runCallBlock(statement, frame)
+      case .filter: try runFilterBlock(statement, frame)
+      case .with: return try runWith(statement, frame)
       case .generation(let block): _ = try execute(block.body, enter(scope: block.scope, parent: frame))
       case .breakLoop: return .breakLoop
       case .continueLoop: return .continueLoop
@@ -185,25 +186,28 @@ extension Jinja {
       return .on
     }
 
-    private func print(_ root: Root, _ frame: Frame) throws(TemplateError) {
+    @inline(never)
+    private func print(_ statement: Statement, _ frame: Frame) throws(TemplateError) {
+      guard case .print(let root) = statement.kind else { return }
       let value = try evaluate(root.expression, frame)
       position = root.expression.at
-      if case .string(let text) = value { return try emit(text.bytes) }
-      try emit(str(value))
+      try emit(value)
     }
 
-    private func runConditional(
-      _ branches: [(test: Root, body: [Statement])], _ otherwise: [Statement], _ frame: Frame
-    ) throws(TemplateError) -> Flow {
+    private func emit(_ value: Value) throws(TemplateError) { try emit(str(value)) }
+
+    @inline(never)
+    private func runConditional(_ statement: Statement, _ frame: Frame) throws(TemplateError) -> Flow {
+      guard case .conditional(let branches, let otherwise) = statement.kind else { return .on }
       for branch in branches where try evaluate(branch.test.expression, frame).isTrue {
         return try execute(branch.body, frame)
       }
       return try execute(otherwise, frame)
     }
 
-    private func capture(
-      _ target: Target, _ filter: Root?, _ block: Block, _ frame: Frame
-    ) throws(TemplateError) {
+    @inline(never)
+    private func capture(_ statement: Statement, _ frame: Frame) throws(TemplateError) {
+      guard case .capture(let target, let filter, let block) = statement.kind else { return }
       let inner = enter(scope: block.scope, parent: frame)
       var value = try catching(block.body, inner)
       if let filter {
@@ -213,35 +217,40 @@ extension Jinja {
       try assign(target.shape, value, frame)
     }
 
-    private func filtered(_ filter: Root, _ block: Block, _ frame: Frame) throws(TemplateError) -> [UInt8] {
+    @inline(never)
+    private func runFilterBlock(_ statement: Statement, _ frame: Frame) throws(TemplateError) {
+      guard case .filter(let filter, let block) = statement.kind else { return }
       let inner = enter(scope: block.scope, parent: frame)
       caught = try catching(block.body, inner)
-      return try str(try evaluate(filter.expression, inner))
+      try emit(try evaluate(filter.expression, inner))
     }
 
     /// The text for `Expression.Kind.captured`, which a filter reads before anything else can run.
     func takeCaught() -> Value { caught }
 
-    private func run(
-      with bindings: [(target: Target, value: Root)], _ block: Block, _ frame: Frame
-    ) throws(TemplateError) -> Flow {
+    @inline(never)
+    private func runWith(_ statement: Statement, _ frame: Frame) throws(TemplateError) -> Flow {
+      guard case .with(let bindings, let block) = statement.kind else { return .on }
       let inner = enter(scope: block.scope, parent: frame)
-      for binding in bindings {
-        let value = try evaluate(binding.value.expression, frame)
-        try assign(binding.target.shape, value, inner)
+      for (target, value) in bindings {
+        try assign(target.shape, try evaluate(value.expression, frame), inner)
       }
       return try execute(block.body, inner)
     }
 
-    private func run(callBlock macro: Macro, _ call: Root, _ frame: Frame) throws(TemplateError) {
+    @inline(never)
+    private func runCallBlock(_ statement: Statement, _ frame: Frame) throws(TemplateError) {
+      guard case .call(let macro, let call) = statement.kind else { return }
       keep(frame)
       let caller = Value.macro(MacroValue(macro, in: frame))
-      try emit(str(try evaluate(call: call.expression, caller: caller, frame)))
+      try emit(try evaluateCall(call.expression, caller: caller, frame))
     }
 
     // MARK: Assignment
 
-    private func assign(_ target: Target, _ value: Root, _ frame: Frame) throws(TemplateError) {
+    @inline(never)
+    private func assign(_ statement: Statement, _ frame: Frame) throws(TemplateError) {
+      guard case .assign(let target, let value) = statement.kind else { return }
       try checkNamespaces(target.shape, frame)
       try assign(target.shape, try evaluate(value.expression, frame), frame)
     }
@@ -290,29 +299,42 @@ extension Jinja {
 
     // MARK: Loops
 
+    @inline(never)
     private func run(_ loop: Loop, _ frame: Frame) throws(TemplateError) -> Flow {
-      let value = try evaluate(loop.sequence.expression, frame)
-      position = loop.sequence.expression.at
-      let state = LoopState(try sequence(value), depth: value.depth + 1)
-      if let filter = loop.filter {
-        state.filter = (filter.target, filter.test, enter(scope: filter.scope, parent: frame))
-      }
+      let state = try start(loop, frame)
       defer { state.finish() }
-      let scope = loop.block.scope
-      let inner = Frame(slots: program.scopes[scope].loads.count, parent: frame)
+      let inner = Frame(slots: program.scopes[loop.block.scope].loads.count, parent: frame)
       // Jinja clears its mark at the end of the body, so a body that is always left early counts as never run.
       var hasCompleted = false
-      while let item = try state.advance(self) {
-        try spend(1)
-        load(inner, scope)
-        if let slot = program.scopes[scope].loopSlot { inner.slots[Int(slot)] = .loop(state) }
-        try assign(loop.target.shape, item, inner)
+      while try advance(loop, state, inner) {
         let flow = try execute(loop.block.body, inner)
         if flow == .breakLoop { break }
         if flow == .on { hasCompleted = true }
       }
       guard !hasCompleted, let otherwise = loop.otherwise else { return .on }
       return try execute(otherwise.body, enter(scope: otherwise.scope, parent: frame))
+    }
+
+    @inline(never)
+    private func start(_ loop: Loop, _ frame: Frame) throws(TemplateError) -> LoopState {
+      let value = try evaluate(loop.sequence.expression, frame)
+      position = loop.sequence.expression.at
+      let state = LoopState(try sequence(value), depth: value.depth + 1)
+      if let filter = loop.filter {
+        state.filter = (filter.target, filter.test, enter(scope: filter.scope, parent: frame))
+      }
+      return state
+    }
+
+    /// Sets the variables for the next round; false when there is none.
+    @inline(never)
+    private func advance(_ loop: Loop, _ state: LoopState, _ inner: Frame) throws(TemplateError) -> Bool {
+      guard let item = try state.advance(self) else { return false }
+      try spend(1)
+      load(inner, loop.block.scope)
+      if let slot = program.scopes[loop.block.scope].loopSlot { inner.slots[Int(slot)] = .loop(state) }
+      try assign(loop.target.shape, item, inner)
+      return true
     }
   }
 }

@@ -126,7 +126,7 @@ extension Jinja {
     let body: [Statement]
   }
 
-  struct Loop: Sendable {
+  final class Loop: Sendable {
     let target: Target
     let sequence: Root
     /// `for … if test`: evaluated in a scope of its own, so its target is written down twice.
@@ -135,27 +135,46 @@ extension Jinja {
     let otherwise: Block?
     /// The index of the name `loop`, when the body reads it.
     let loopName: Int?
+
+    init(
+      target: Target, sequence: Root, filter: (target: Target, test: Root, scope: Int)?, block: Block,
+      otherwise: Block?, loopName: Int?
+    ) {
+      self.target = target
+      self.sequence = sequence
+      self.filter = filter
+      self.block = block
+      self.otherwise = otherwise
+      self.loopName = loopName
+    }
   }
 
   /// A macro, or the body of a `call` block.
-  struct Macro: Sendable {
+  final class Macro: Sendable {
     struct Parameter: Sendable {
       let name: [UInt8]
       let use: Int
       let standard: Root?
     }
 
-    /// Nil for the body of a `call` block.
-    let name: [UInt8]?
-    let parameters: [Parameter]
-    let block: Block
     /// Which of `caller`, `kwargs` and `varargs` the body reads, as indexes into the names of the program.
-    let special: Special
-
     struct Special: Sendable {
       var caller: Int?
       var keywords: Int?
       var positional: Int?
+    }
+
+    /// Nil for the body of a `call` block.
+    let name: [UInt8]?
+    let parameters: [Parameter]
+    let block: Block
+    let special: Special
+
+    init(name: [UInt8]?, parameters: [Parameter], block: Block, special: Special) {
+      self.name = name
+      self.parameters = parameters
+      self.block = block
+      self.special = special
     }
   }
 

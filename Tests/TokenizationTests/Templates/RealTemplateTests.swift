@@ -26,7 +26,8 @@ struct RealTemplateTests {
       for entry in outcomes {
         let fields = entry.items.compactMap(\.text)
         let context = try #require(contexts[fields[0]])
-        let expected = TemplateOutcome(kind: fields[1], text: fields[1] == "render" || fields[1] == "parse" ? "" : fields[2])
+        let expected = TemplateOutcome(
+          kind: fields[1], text: fields[1] == "render" || fields[1] == "parse" ? "" : fields[2])
         let start = TemplateFixtures.nanoseconds
         let found = TemplateOutcome(source: source, context: context, clock: clock)
         spent += TemplateFixtures.nanoseconds - start

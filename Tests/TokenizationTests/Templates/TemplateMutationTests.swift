@@ -25,13 +25,20 @@ import Testing
 
   /// What stands in for a token: extremes of numbers and text, and pieces of grammar.
   static let replacements = [
-    "0", "1", "-1", "64", "65", "100000", "100001", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
-    "1e308", "1e-320", "''", "'\u{1F600}\u{301}'", "none", "true", "[]", "{}", "()", "n", "long", "messages", "messages * 99",
-    "long * 99", "long * 99999", "range(99999)", "range(100000)|list", "namespace()", "namespace", "loop", "caller", "varargs", "kwargs",
-    "self", "(", ")", "[", "]", "{", "}", "{{", "}}", "{%", "%}", "{#", "#}", "-%}", "|", ".", ",", ":", "=", "==", "+", "~", "*", "**", "//", "%",
-    "is", "not", "in", "if", "else", "and", "or", "|tojson(indent=64)", "|map('map', 'upper')", "|list", "|sort", "|join(long)", "[::-1]", "[-1:0:-1]",
-    "for", "endfor", "set", "macro", "call", "raw", "break", "continue", ".append(long)", ".pop()", ".format(long)", "% (n, long)", "\0", "\u{85}",
-    "{% for x in range(9999) %}", "{% endfor %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% set messages = messages * 999 %}",
+    "0", "1", "-1", "64", "65", "100000", "100001", "9223372036854775807", "9223372036854775808",
+    "-9223372036854775808",
+    "1e308", "1e-320", "''", "'\u{1F600}\u{301}'", "none", "true", "[]", "{}", "()", "n", "long", "messages",
+    "messages * 99",
+    "long * 99", "long * 99999", "range(99999)", "range(100000)|list", "namespace()", "namespace", "loop", "caller",
+    "varargs", "kwargs",
+    "self", "(", ")", "[", "]", "{", "}", "{{", "}}", "{%", "%}", "{#", "#}", "-%}", "|", ".", ",", ":", "=", "==", "+",
+    "~", "*", "**", "//", "%",
+    "is", "not", "in", "if", "else", "and", "or", "|tojson(indent=64)", "|map('map', 'upper')", "|list", "|sort",
+    "|join(long)", "[::-1]", "[-1:0:-1]",
+    "for", "endfor", "set", "macro", "call", "raw", "break", "continue", ".append(long)", ".pop()", ".format(long)",
+    "% (n, long)", "\0", "\u{85}",
+    "{% for x in range(9999) %}", "{% endfor %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% set messages = messages * 999 %}",
   ].map { Array($0.utf8) }
 
   /// The source with uniform line ends, and the tokens in it.
@@ -89,16 +96,20 @@ import Testing
       }
       let milliseconds = (TemplateFixtures.nanoseconds - start) / 1_000_000
       slowest = max(slowest, milliseconds)
-      #expect(milliseconds < 4000, "seed \(Self.seed), mutant \(number) of \(name), state \(before): \(milliseconds) ms")
+      #expect(
+        milliseconds < 4000, "seed \(Self.seed), mutant \(number) of \(name), state \(before): \(milliseconds) ms")
     }
-    print("templates: seed \(Self.seed), \(count) mutants, \(texts) rendered, errors \(kinds.sorted { $0.key < $1.key }), slowest \(slowest) ms")
+    print(
+      "templates: seed \(Self.seed), \(count) mutants, \(texts) rendered, errors \(kinds.sorted { $0.key < $1.key }), slowest \(slowest) ms"
+    )
     // Mutants that all fail, or all work, would show nothing.
     #expect(texts > count / 20 && texts < count * 19 / 20)
   }
 
   @Test func bytesOfAnyKindEndSoon() {
     var generator = Generator(state: Self.seed)
-    let pieces = Self.replacements + ["{{ ", " }}", "{% ", " %}", "\n", " ", "x", "messages", "\u{FF}"].map { Array($0.utf8) }
+    let pieces =
+      Self.replacements + ["{{ ", " }}", "{% ", " %}", "\n", " ", "x", "messages", "\u{FF}"].map { Array($0.utf8) }
     for _ in 0..<(Self.isSlow ? 20_000 : 1000) {
       var bytes: [UInt8] = []
       for _ in 0..<Int.random(in: 0..<24, using: &generator) {

@@ -71,8 +71,13 @@ import Testing
   @Test func stringsGoByCodePoints() throws {
     let (composed, decomposed) = ("\u{E9}", "e\u{301}")
     let keys: TemplateValue = .dictionary([.init(composed, 1), .init(decomposed, 2)])
-    #expect(try render("{{ d|length }}{{ d[a] }}{{ d[b] }}", [("d", keys), ("a", .string(composed)), ("b", .string(decomposed))]) == "212")
-    #expect(try render("{{ a == b }}{{ a in b }}{{ b|length }}", [("a", .string(composed)), ("b", .string(decomposed))]) == "FalseFalse2")
+    #expect(
+      try render(
+        "{{ d|length }}{{ d[a] }}{{ d[b] }}", [("d", keys), ("a", .string(composed)), ("b", .string(decomposed))])
+        == "212")
+    #expect(
+      try render("{{ a == b }}{{ a in b }}{{ b|length }}", [("a", .string(composed)), ("b", .string(decomposed))])
+        == "FalseFalse2")
     #expect(try render("{{ ['\u{E9}', 'e\u{301}']|unique|list|length }}") == "2")
     #expect(try render("{{ 'a\\r\\nb'|length }}{{ '\u{1F468}\u{200D}\u{1F469}'|length }}") == "43")
     #expect(TemplateValue.string(composed) != .string(decomposed))
@@ -89,13 +94,20 @@ import Testing
       {%- endfor -%}{{ pending.ids }}
       """
     let messages: TemplateValue = [
-      ["role": "call", "id": "a"], ["role": "call", "id": "b"], ["role": "x"], ["role": "call", "id": "c"], ["role": "x"],
+      ["role": "call", "id": "a"], ["role": "call", "id": "b"], ["role": "x"], ["role": "call", "id": "c"],
+      ["role": "x"],
     ]
     #expect(try render(queue, [("messages", messages)]) == "a:0;b:1;['c:3']")
-    #expect(try render("{% set l = [1] %}{% set m = l %}{% set _ = l.extend('ab') %}{% set _ = m.insert(0, 0) %}{{ l }}{{ l.pop() }}{{ l }}") == "[0, 1, 'a', 'b']b[0, 1, 'a']")
+    #expect(
+      try render(
+        "{% set l = [1] %}{% set m = l %}{% set _ = l.extend('ab') %}{% set _ = m.insert(0, 0) %}{{ l }}{{ l.pop() }}{{ l }}"
+      ) == "[0, 1, 'a', 'b']b[0, 1, 'a']")
     #expect(throws: TemplateError.self) { try render("{{ [].pop() }}") }
     // A list that grows while it is walked is walked on, as in Python; the limit on steps ends it.
-    #expect(try render("{% set l = [1] %}{% for x in l %}{% if x < 4 %}{% set _ = l.append(x + 1) %}{% endif %}{{ x }}{% endfor %}") == "1234")
+    #expect(
+      try render(
+        "{% set l = [1] %}{% for x in l %}{% if x < 4 %}{% set _ = l.append(x + 1) %}{% endif %}{{ x }}{% endfor %}")
+        == "1234")
   }
 
   @Test func conversationsHaveTheVariablesOfTransformers() throws {
@@ -168,7 +180,9 @@ import Testing
   }
 
   @Test func deepJSONIsRefused() throws {
-    func nested(_ depth: Int) -> [UInt8] { Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8) }
+    func nested(_ depth: Int) -> [UInt8] {
+      Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8)
+    }
     _ = try TemplateValue(json: nested(96))
     #expect(throws: TemplateValue.JSONError.self) { try TemplateValue(json: nested(97)) }
     #expect(throws: TemplateValue.JSONError.self) { try TemplateValue(json: nested(1_000_000)) }
