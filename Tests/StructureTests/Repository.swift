@@ -32,10 +32,6 @@ enum Repository {
     try FileManager.default.contentsOfDirectory(atPath: root.path)
   }
 
-  static func topLevelEntriesContain(_ name: String) -> Bool {
-    FileManager.default.fileExists(atPath: root.appending(path: name).path)
-  }
-
   static func folders(in path: String) throws -> [String] {
     let url = root.appending(path: path)
     return try FileManager.default.contentsOfDirectory(atPath: url.path).filter {

@@ -48,8 +48,7 @@ import Testing
     #expect(LayoutCheck.strangers(among: try Repository.topLevelEntries()) == [])
   }
 
-  @Test(.enabled(if: Repository.topLevelEntriesContain("README.md")))
-  func readmeNamesEveryModule() throws {
+  @Test func readmeNamesEveryModule() throws {
     let readme = try String(contentsOf: Repository.root.appending(path: "README.md"), encoding: .utf8)
     let modules = try Repository.folders(in: "Sources").filter { $0 != "SystemLibraries" }
     #expect(LayoutCheck.missing(modules: modules, inReadme: readme) == [])

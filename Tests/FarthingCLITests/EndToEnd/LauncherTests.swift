@@ -156,6 +156,7 @@ private final class Sandbox {
     }
     try tool("pkg-config", "true")
     try tool("python3", "true")
+    try tool("curl", "true")
     try tool("sudo", "exec \"$@\"")
     try tool("apt-get", "true")
     try tool(
