@@ -113,7 +113,8 @@ import Testing
   func notANumberStaysOne(_ kernels: Kernels) {
     for activation in [Activation.silu, .geluTanh] {
       let gate = GuardedBuffer<Float>([.nan, .infinity, 3])
-      kernels.activate(activation, gate: gate.view, up: GuardedBuffer<Float>([1, 1, 1]).view)
+      let up = GuardedBuffer<Float>([1, 1, 1])
+      kernels.activate(activation, gate: gate.view, up: up.view)
       #expect(gate.pointer[0].isNaN)
       #expect(gate.pointer[1] == .infinity)
     }
