@@ -41,13 +41,14 @@ extension PackedLayout {
     }
   }
 
-  /// Codes of every kind, lowest and highest among them, under scales that are ordinary numbers.
+  /// Codes of every kind under scales that are ordinary numbers. Half of the columns hold one extreme each, without a
+  /// gap: sums of 16 bits overflow only where neighbours are extreme together.
   private func fill(_ weights: View<UInt8>, columns: Int) {
+    let extremes: [UInt8] = [0x00, 0xFF, 0x80, 0x7F]
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     for index in 0..<weights.count {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      // Every third byte is an extreme.
-      weights[index] = index % 3 == 0 ? (state >> 63 == 0 ? 0 : 0xFF) : UInt8(truncatingIfNeeded: state >> 33)
+      weights[index] = extremes[safe: index * 8 / weights.count] ?? UInt8(truncatingIfNeeded: state >> 33)
     }
     guard !isFloat else {
       // Small finite numbers in each of the three formats.

@@ -86,6 +86,12 @@ final class GuardedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   var view: View<Element> { View(pointer, count: count) }
   var elements: UnsafeMutableBufferPointer<Element> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 
+  /// Unlike `pointer`, safe on a buffer that nobody else holds.
+  subscript(_ index: Int) -> Element {
+    precondition(index >= 0 && index < count)
+    return withExtendedLifetime(self) { pointer[index] }
+  }
+
   func fill(_ value: Element) { pointer.update(repeating: value, count: count) }
 
   func hasSameBits(as other: GuardedBuffer) -> Bool {
