@@ -127,6 +127,8 @@ public protocol PoolJob: AnyObject {
     }
     takeChunks(tag: UInt64(count), worker: 0)
     waitForOthers()
+    // Workers read this field only within a chunk, and all chunks are finished.
+    self.job = nil
   }
 
   /// Computes chunks of job `tag` as long as there are any, one's own first.

@@ -22,7 +22,8 @@ struct GoldenBlocks: CustomTestStringConvertible, Sendable {
     guard let blocks = try? Data(contentsOf: folder.appending(path: "decode.\(type.name).blocks")),
       let values = try? Data(contentsOf: folder.appending(path: "decode.\(type.name).f32"))
     else { return nil }
-    return GoldenBlocks(type: type, blocks: Array(blocks), values: values.withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) })
+    return GoldenBlocks(
+      type: type, blocks: Array(blocks), values: values.withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) })
   }
 
   private static func floats() -> GoldenBlocks {
