@@ -108,6 +108,8 @@ extension GGUFBuilder {
 }
 
 /// Types whose blocks have 32 elements or one, by GGUF's code.
+// The names are the field's own.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 public enum WeightType: UInt32, Sendable, CaseIterable {
   case f32 = 0
   case f16 = 1
