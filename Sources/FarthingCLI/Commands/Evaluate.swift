@@ -48,7 +48,7 @@ enum Evaluate {
       do { try evaluation.scoreNextChunk() } catch { throw .failed(String(describing: error)) }
       let done = evaluation.result.chunks
       let left = (Clock.nowNanos() - start) / Int64(done) * Int64(chunks - done) / 1_000_000_000
-      let value = FixedPoint.text(Int64(evaluation.result.value * 10_000), decimals: 4)
+      let value = decimalText(evaluation.result.value)
       console.progress("farthing: chunk \(done) of \(chunks), perplexity so far \(value), \(left) s left")
     }
     console.progress("")
@@ -69,8 +69,8 @@ enum Evaluate {
         json.field("isa", model.engine.isa)
       }
     }
-    let value = FixedPoint.text(Int64(result.value * 10_000), decimals: 4)
-    let error = result.standardError.map { " +/- " + FixedPoint.text(Int64($0 * 10_000), decimals: 4) } ?? ""
+    let value = decimalText(result.value)
+    let error = result.standardError.map { " +/- " + decimalText($0) } ?? ""
     try console.out.line("perplexity \(value)\(error)  (\(result.tokens) tokens in \(result.chunks) chunks)")
   }
 }
