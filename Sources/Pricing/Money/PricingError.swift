@@ -18,6 +18,8 @@ public enum PricingError: Error, Hashable, Sendable {
   case ambiguousName(kind: String, name: String, candidates: [String])
   /// The row exists but no source states this price.
   case noPrice(name: String, kind: String)
+  /// What is wrong with a posted tariff.
+  case notATariff(String)
   /// A table of prices is broken.
   case table(file: String, line: Int, column: String, reason: String)
   /// What is wrong with the value of an option or of an environment variable.
@@ -39,6 +41,7 @@ extension PricingError: CustomStringConvertible {
     case .ambiguousName(let kind, let name, let candidates):
       "several rows for the \(kind) '\(Self.shown(name))'; choose one of: " + candidates.joined(separator: ", ")
     case .noPrice(let name, let kind): "no \(kind) price is known for \(name)"
+    case .notATariff(let reason): "no tariff: \(reason)"
     case .table(let file, let line, let column, let reason):
       "\(file), line \(line)\(column.isEmpty ? "" : ", column \(column)"): \(reason)"
     case .option(let name, let error): "\(name): \(error)"
