@@ -56,6 +56,12 @@ public final class Engine {
       threads: max(options.threads, options.batchThreads ?? 1))
     context = try Self.admit(need, trained: configuration.contextLength, options)
     do { tokenizer = try Tokenizer(gguf: file) } catch { throw .tokenizer(error) }
+    guard tokenizer.count <= configuration.vocab else {
+      throw .model(
+        .unsupported(
+          path: file.path, key: "token_embd.weight", expected: "a row for each of \(tokenizer.count) tokens",
+          found: "\(configuration.vocab) rows"))
+    }
     do throws(ModelError) {
       threads = options.threads
       batchThreads = options.batchThreads ?? options.threads
