@@ -67,6 +67,11 @@ enum Evaluate {
         json.field("model", model.identity.name)
         json.field("quantization", model.identity.quantization)
         json.field("isa", model.engine.isa)
+        json.object("memory") { json in
+          json.field("weights_bytes", model.engine.model.weightBytes)
+          json.field("kv_bytes", model.engine.cache.peakBytes)
+          json.field("peak_rss_bytes", ProcessUsage.current().peakResidentBytes)
+        }
       }
     }
     let value = decimalText(result.value)
