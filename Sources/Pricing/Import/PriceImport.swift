@@ -195,10 +195,12 @@ private struct EntryPrices {
     var base = try Self.prices(json, suffix: "")
     var tiers = try Self.suffixedTiers(json)
     if let stated = json["tiered_pricing"] {
-      guard base.input == nil, base.output == nil, tiers.isEmpty else {
-        throw Refusal("two ways of stating tiers at once")
+      let (first, others) = try Self.rangedTiers(stated)
+      // Some entries repeat the first range as their plain prices.
+      guard tiers.isEmpty, base == TokenPrices() || base == first else {
+        throw Refusal("two ways of stating tiers that differ")
       }
-      (base, tiers) = try Self.rangedTiers(stated)
+      (base, tiers) = (first, others)
     }
     base.batchInput = try Self.rate(json["input_cost_per_token_batches"])
     base.batchOutput = try Self.rate(json["output_cost_per_token_batches"])
