@@ -125,6 +125,13 @@ import Usage
      "ranged": {"litellm_provider": "dashscope", "mode": "chat", "tiered_pricing": [
        {"range": [0, 256000.0], "input_cost_per_token": 5e-08, "output_cost_per_token": 4e-07},
        {"range": [256000.0, 1000000.0], "input_cost_per_token": 2.5e-07, "output_cost_per_token": 2e-06}]},
+     "twice": {"litellm_provider": "dashscope", "mode": "chat", "input_cost_per_token": 5e-08,
+       "output_cost_per_token": 4e-07, "tiered_pricing": [
+       {"range": [0, 1000], "input_cost_per_token": 5e-08, "output_cost_per_token": 4e-07},
+       {"range": [1000, 2000], "input_cost_per_token": 2.5e-07, "output_cost_per_token": 2e-06}]},
+     "differs": {"litellm_provider": "dashscope", "mode": "chat", "input_cost_per_token": 6e-08,
+       "output_cost_per_token": 4e-07, "tiered_pricing": [
+       {"range": [0, 1000], "input_cost_per_token": 5e-08, "output_cost_per_token": 4e-07}]},
      "emb": {"litellm_provider": "voyage", "mode": "embedding", "input_cost_per_token": 2e-08,
        "output_cost_per_token": 0.0},
      "gpt-x-other": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06},
@@ -144,9 +151,11 @@ import Usage
   @Test func everyEntryOfAMapIsAcceptedRefusedOrIgnored() throws {
     let file = try PriceFile(Array(Self.map.utf8), file: "t", readOn: Self.day, source: "map 1.0")
     guard case .map(let result) = file else { throw PricingError.scenario("not recognised as a map") }
-    #expect(result.entries == 15)
-    #expect(result.hosted.map(\.id) == ["openai:gpt-x", "google:tiered", "dashscope:ranged", "voyage:emb"])
-    #expect(result.refused.map(\.key) == ["gpt-x-other", "openai/gpt-x-other", "night", "minus", "text", "asked"])
+    #expect(result.entries == 17)
+    #expect(
+      result.hosted.map(\.id) == ["openai:gpt-x", "google:tiered", "dashscope:ranged", "dashscope:twice", "voyage:emb"])
+    #expect(
+      result.refused.map(\.key) == ["differs", "gpt-x-other", "openai/gpt-x-other", "night", "minus", "text", "asked"])
     #expect(result.ignored.map(\.key) == ["sample_spec", "openai/gpt-x", "picture", "class", "rules"])
     let first = result.hosted[0]
     #expect(first.prices[0].base.input == (try Rate.perMillionTokens("2.5")))
@@ -158,8 +167,8 @@ import Usage
     #expect(tiered.base.cachedInput == nil && tiered.tiers.map(\.above) == [200_000])
     #expect(tiered.tiers[0].prices.output == (try Rate.perMillionTokens("15")))
     #expect(result.hosted[2].prices[0].tiers[0].prices.input == (try Rate.perMillionTokens("0.25")))
-    #expect(result.hosted[3].prices[0].base.output == nil)
-    #expect(PriceImport.counts(result.refused).count == 6)
+    #expect(result.hosted[4].prices[0].base.output == nil)
+    #expect(PriceImport.counts(result.refused).count == 7)
     // What was imported goes through a file like everything else.
     let book = PriceBook(hosted: result.hosted)
     #expect(try PriceDocument.read(PriceDocument.json(book), file: "t").hosted == result.hosted)
