@@ -18,12 +18,12 @@ import Testing
 
   @Test func listsFiltersAndShows() throws {
     try inFolder { environment, _ in
-      let all = try json(["prices"], environment)
+      let all = try json(["prices", "--as-of", "2026-11-25"], environment)
       let rows = try #require(all["prices"] as? [[String: Any]])
       #expect(rows.count > 60 && rows[0]["trust"] as? String == "sound")
       // No retired row by default; by name and on an earlier day it is there.
       #expect(!rows.contains { $0["model"] as? String == "gpt-4-turbo" })
-      let turbo = try json(["prices", "show", "gpt-4-turbo"], environment)
+      let turbo = try json(["prices", "show", "gpt-4-turbo", "--as-of", "2026-11-25"], environment)
       #expect(turbo["trust"] as? String == "historic")
       let earlier = try json(["prices", "gpt-4-turbo", "--as-of", "2026-10-01"], environment)
       #expect((earlier["prices"] as? [Any])?.count == 1)
@@ -112,7 +112,7 @@ import Testing
 
   @Test func costGivesAVerdictAndItsFlip() throws {
     try inFolder { environment, _ in
-      let words = workload + ["--requests-per-day", "1000", "--usd-per-hour", "0.0168"]
+      let words = workload + ["--requests-per-day", "1000", "--usd-per-hour", "0.0168", "--latency", "none"]
       let answer = try json(words, environment)
       #expect(answer["verdict"] as? String == "API")
       let flip = try #require(answer["flip"] as? [String: Any])
