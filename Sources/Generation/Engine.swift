@@ -62,6 +62,12 @@ public final class Engine {
       threads: max(options.threads, options.batchThreads ?? 1))
     context = try Self.admit(need, trained: configuration.contextLength, options)
     do { tokenizer = try Tokenizer(gguf: file) } catch { throw .tokenizer(error) }
+    guard tokenizer.count <= configuration.vocab else {
+      throw .model(
+        .unsupported(
+          path: file.path, key: "token_embd.weight", expected: "a row for each of \(tokenizer.count) tokens",
+          found: "\(configuration.vocab) rows"))
+    }
     do throws(ModelError) {
       // More threads than processors only wait for each other: those beyond would add nothing, and take turns with the
       // thread that all others wait for.
