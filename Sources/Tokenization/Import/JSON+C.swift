@@ -4,7 +4,7 @@ import Glibc
 /// A JSON text, read whole. Keys and strings are bytes (jansson's), so that canonically equivalent ones stay apart.
 ///
 /// Duplicate keys, ill-formed UTF-8, more than 2,048 levels and files past a limit are refused.
-@safe final class JSONDocument: @unchecked Sendable {
+@safe package final class JSONDocument: @unchecked Sendable {
   /// The largest file that is read; the largest vocabularies known are a tenth of it.
   static let maximumBytes = 512 << 20
 
@@ -12,7 +12,7 @@ import Glibc
   fileprivate let top: UnsafeMutablePointer<json_t>
 
   /// Reads a file.
-  convenience init(path: String) throws(TokenizerError) {
+  package convenience init(path: String) throws(TokenizerError) {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw Self.unreadable(path) }
     defer { close(file) }
@@ -34,7 +34,7 @@ import Glibc
   }
 
   /// Reads a text; `name` stands for it in errors.
-  convenience init(_ text: [UInt8], name: String) throws(TokenizerError) {
+  package convenience init(_ text: [UInt8], name: String) throws(TokenizerError) {
     guard !text.isEmpty else { throw TokenizerError(.malformed, at: name, "an empty text") }
     let document = unsafe text.withUnsafeBytes { bytes in
       unsafe Result { () throws(TokenizerError) in unsafe try Self.parse(bytes, name: name) }
@@ -68,12 +68,12 @@ import Glibc
     return TokenizerError(.unreadable, at: path, reason)
   }
 
-  var root: JSONNode { unsafe JSONNode(document: self, node: top) }
+  package var root: JSONNode { unsafe JSONNode(document: self, node: top) }
 }
 
 /// A value in a JSON text.
-@safe struct JSONNode: Sendable {
-  enum Kind: Sendable { case object, array, string, integer, real, bool, null }
+@safe package struct JSONNode: Sendable {
+  package enum Kind: Sendable { case object, array, string, integer, real, bool, null }
 
   private let document: JSONDocument
   nonisolated(unsafe) private let node: UnsafeMutablePointer<json_t>
@@ -83,7 +83,7 @@ import Glibc
     unsafe self.node = node
   }
 
-  var kind: Kind {
+  package var kind: Kind {
     switch unsafe node.pointee.type {
     case JSON_OBJECT: .object
     case JSON_ARRAY: .array
@@ -96,8 +96,8 @@ import Glibc
   }
 
   var bool: Bool? { kind == .bool ? unsafe node.pointee.type == JSON_TRUE : nil }
-  var integer: Int? { kind == .integer ? unsafe Int(json_integer_value(node)) : nil }
-  var real: Double? { kind == .real || kind == .integer ? unsafe json_number_value(node) : nil }
+  package var integer: Int? { kind == .integer ? unsafe Int(json_integer_value(node)) : nil }
+  package var real: Double? { kind == .real || kind == .integer ? unsafe json_number_value(node) : nil }
 
   /// The bytes of a string. They are the document's, and so last as long as this node.
   var string: UnsafeBufferPointer<UInt8>? {
@@ -107,10 +107,10 @@ import Glibc
   }
 
   /// The bytes of a string, copied.
-  var bytes: [UInt8]? { unsafe string.map { unsafe Array($0) } }
+  package var bytes: [UInt8]? { unsafe string.map { unsafe Array($0) } }
 
   /// Number of elements of an array or members of an object.
-  var count: Int {
+  package var count: Int {
     switch kind {
     case .array: unsafe json_array_size(node)
     case .object: unsafe json_object_size(node)
@@ -119,7 +119,7 @@ import Glibc
   }
 
   /// An element of an array.
-  func element(_ index: Int) -> JSONNode? {
+  package func element(_ index: Int) -> JSONNode? {
     guard kind == .array, index >= 0, index < count, let element = unsafe json_array_get(node, index) else {
       return nil
     }
@@ -127,7 +127,7 @@ import Glibc
   }
 
   /// A member of an object.
-  func member(_ key: String) -> JSONNode? {
+  package func member(_ key: String) -> JSONNode? {
     let key = Array(key.utf8)
     let member = unsafe key.withUnsafeBytes { bytes in
       unsafe json_object_getn(node, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
