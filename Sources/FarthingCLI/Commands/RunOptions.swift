@@ -75,7 +75,8 @@ enum RunOptions {
     let choice = PriceChoice(
       usdPerHour: arguments[usdPerHour], vm: arguments[vm], environmentVM: System.environment("FARTHING_VM"),
       against: arguments[against], localVCPUs: Host().processors)
-    do { return try ReceiptPricing(choice, at: Clock.unixNanos()) } catch { throw .usage(String(describing: error)) }
+    let own = try PriceCommands.ownPrices()
+    do { return try ReceiptPricing(choice, at: Clock.unixNanos(), own: own) } catch { throw .usage("\(error)") }
   }
 
   static func tags(_ arguments: Arguments) throws(CommandFailure) -> [(key: String, value: String)] {

@@ -13,11 +13,24 @@ public enum Apportionment {
       let (next, overflow) = end.addingReportingOverflow(stretch)
       guard !overflow else { throw .overflow("a sum of \(stretches.count) stretches") }
       end = next
-      let due = try rate.cost(of: end, rounding: .down)
+      let due = try rate.cost(of: end)
       parts.append(try due.subtracting(charged))
       charged = due
     }
     return parts
+  }
+
+  /// `largestRemainder` for rows that come in any order: ties go to the smaller id, so that the same rows always get the
+  /// same shares. The shares stand in the order of the rows.
+  /// - Throws: as there.
+  public static func largestRemainder<ID: Comparable>(
+    _ amount: Money, rows: [(id: ID, weight: Int64)]
+  ) throws(PricingError) -> [Money] {
+    let order = rows.indices.sorted { rows[$0].id < rows[$1].id }
+    let shares = try largestRemainder(amount, weights: order.map { rows[$0].weight })
+    var result = [Money](repeating: Money(picos: 0, currency: amount.currency), count: rows.count)
+    for (position, index) in order.enumerated() { result[index] = shares[position] }
+    return result
   }
 
   /// Splits an amount in proportion to weights: each share floored, then one pico-unit more to those with the largest

@@ -31,6 +31,9 @@ enum NearNames {
     lowered(left).elementsEqual(lowered(right))
   }
 
+  /// One text for all spellings of a name that differ in the case of ASCII letters.
+  static func key(_ name: String) -> String { String(decoding: lowered(name), as: UTF8.self) }
+
   private static func lowered(_ text: some StringProtocol) -> [UInt8] {
     text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 }
   }

@@ -14,6 +14,8 @@ public enum PriceMark: Sendable, Hashable {
   case outdated
   /// Nobody noted when it was read.
   case undated
+  /// Asked for a day before the one on which it was read, and no source says since when it holds.
+  case unproven(CivilDate)
   /// In force by an announcement that nobody has confirmed since.
   case announced(CivilDate)
   /// The catalogues that list it state different prices.
@@ -28,6 +30,35 @@ public enum PriceMark: Sendable, Hashable {
   case zero
 }
 
+/// How far a price may be trusted, the best first.
+public enum PriceTrust: Int, Sendable, Hashable, Comparable {
+  /// Dated and current.
+  case sound
+  /// Undated, stale, free of charge or not confirmed: shown with its marks, never ranked first, and no verdict rests on
+  /// it alone.
+  case weak
+  /// Past its retirement: for comparisons with the past only.
+  case historic
+
+  public static func < (left: PriceTrust, right: PriceTrust) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension PriceMark {
+  /// What a price with this mark can still be trusted for.
+  public var trust: PriceTrust {
+    switch self {
+    case .retired: .historic
+    case .stale, .outdated, .undated, .unproven, .announced, .allowance, .zero: .weak
+    case .retires, .deprecated, .disputed, .tier, .hours: .sound
+    }
+  }
+}
+
+extension Sequence<PriceMark> {
+  /// The worst of the marks decides.
+  public var trust: PriceTrust { reduce(.sound) { Swift.max($0, $1.trust) } }
+}
+
 extension PriceMark: CustomStringConvertible {
   public var description: String {
     switch self {
@@ -37,6 +68,7 @@ extension PriceMark: CustomStringConvertible {
     case .stale(let days): "stale, read \(days) days ago"
     case .outdated: "out of date"
     case .undated: "undated"
+    case .unproven(let date): "read on \(date), validity on this day unknown"
     case .announced(let date): "announced for \(date), not confirmed"
     case .disputed: "sources disagree"
     case .tier(let above): "tier above \(above) prompt tokens"
@@ -46,7 +78,7 @@ extension PriceMark: CustomStringConvertible {
     }
   }
 
-  private static func clock(_ minutes: Int) -> String {
+  static func clock(_ minutes: Int) -> String {
     let parts = [minutes / 60, minutes % 60].map { ($0 < 10 ? "0" : "") + String($0) }
     return parts.joined(separator: ":")
   }

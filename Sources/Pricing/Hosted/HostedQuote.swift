@@ -82,30 +82,21 @@ extension HostedModel {
         basis: request.basis)
     }
     if price.status == .announced, let from = price.from { marks.append(.announced(from)) }
-    let second = UTCTime.secondOfDay(unixNanos: unixNanos)
-    let tier = price.tiers.last { request.tokens.prompt > $0.above }
-    let hours = price.hours.first { $0.contains(secondOfDay: second) }
-    var applied = price.base
-    if let tier {
-      applied = tier.prices
-      marks.append(.tier(above: tier.above))
-    }
-    if let hours {
-      applied = tier == nil ? hours.prices : TokenPrices()
-      marks.append(.hours(start: hours.startMinute, end: hours.endMinute))
-    }
-    if request.batch {
-      applied = TokenPrices(input: applied.batchInput, output: applied.batchOutput)
-    }
+    if price.from == nil, let readOn, date < readOn { marks.append(.unproven(readOn)) }
+    let (applied, conditions) = price.applied(
+      promptTokens: request.tokens.prompt, secondOfDay: UTCTime.secondOfDay(unixNanos: unixNanos),
+      batch: request.batch)
+    marks += conditions
     return HostedQuote(
       model: self, prices: applied, total: try total(request.tokens, applied), validFrom: price.from, marks: marks,
       basis: request.basis)
   }
 
-  /// The price in force on that day: the last that had begun and was not cancelled.
-  func price(on date: CivilDate) -> HostedPrice? {
+  /// The price in force on that day: the last that had begun, had not ended and was not cancelled.
+  public func price(on date: CivilDate) -> HostedPrice? {
     prices.last { price in
       guard price.status != .cancelled else { return false }
+      if let until = price.until, until <= date { return false }
       guard let from = price.from else { return true }
       return from <= date
     }
@@ -125,7 +116,8 @@ extension HostedModel {
     return .known(try Rate.total(lines, currency: currency))
   }
 
-  private func rowMarks(on date: CivilDate) -> [PriceMark] {
+  /// What must be known about the row as a whole.
+  func rowMarks(on date: CivilDate) -> [PriceMark] {
     var marks: [PriceMark] = []
     if let retires { marks.append(retires <= date ? .retired(retires) : .retires(retires)) }
     if deprecated == true { marks.append(.deprecated) }
@@ -135,7 +127,29 @@ extension HostedModel {
     } else {
       marks.append(.undated)
     }
+    if stale { marks.append(.outdated) }
+    if allowance { marks.append(.allowance) }
     if statements.contains(where: { $0.prices != TokenPrices() }) { marks.append(.disputed) }
     return marks
+  }
+}
+
+extension HostedPrice {
+  /// The prices of a request of that size at that time of day, and the conditions that made them so.
+  func applied(promptTokens: Int, secondOfDay: Int, batch: Bool) -> (TokenPrices, [PriceMark]) {
+    let tier = tiers.last { promptTokens > $0.above }
+    let special = hours.first { $0.contains(secondOfDay: secondOfDay) }
+    var applied = base
+    var marks: [PriceMark] = []
+    if let tier {
+      applied = tier.prices
+      marks.append(.tier(above: tier.above))
+    }
+    if let special {
+      applied = tier == nil ? special.prices : TokenPrices()
+      marks.append(.hours(start: special.startMinute, end: special.endMinute))
+    }
+    if batch { applied = TokenPrices(input: applied.batchInput, output: applied.batchOutput) }
+    return (applied, marks)
   }
 }

@@ -15,6 +15,20 @@ public struct ExactDecimal: Sendable, Hashable {
     scale = 0
   }
 
+  /// 25 is 0.25.
+  init(hundredths: Int64) {
+    (coefficient, scale) =
+      hundredths % 100 == 0 ? (hundredths / 100, 0) : hundredths % 10 == 0 ? (hundredths / 10, 1) : (hundredths, 2)
+  }
+
+  /// This number in thousandths, rounded to the nearest.
+  /// - Throws: `tooPrecise` where that leaves `Int64`.
+  public func thousandths() throws(PricingError) -> Int64 {
+    let scaled = (Int128(coefficient) * 1000).divided(by: Int128.powerOfTen(scale), rounding: .nearestEven)
+    guard let scaled = Int64(exactly: scaled) else { throw .tooPrecise(description) }
+    return scaled
+  }
+
   /// Reads `0.0168`, `-3`, `1e-07`, `.5`.
   /// - Throws: `notADecimal`; `tooPrecise` where the coefficient leaves `Int64` or the scale exceeds 36.
   public init(_ text: String) throws(PricingError) {

@@ -22,6 +22,10 @@ public struct HostedModel: Sendable, Hashable {
   public var singleSource: Bool
   /// The day on which the row was read; nil: undated. It does not prove that the vendor's page said so on that day.
   public var readOn: CivilDate?
+  /// Known to be out of date.
+  public var stale: Bool = false
+  /// A free allowance that cannot be bought at scale.
+  public var allowance: Bool = false
   /// Where every number of this row comes from.
   public var source: String
   /// In order of `from`, an unknown start first.
@@ -54,6 +58,8 @@ public struct HostedPrice: Sendable, Hashable {
 
   /// The first day; nil where no source says since when.
   public var from: CivilDate?
+  /// The first day on which it no longer holds; nil: until the next price begins, or nobody knows.
+  public var until: CivilDate?
   public var status: Status
   public var base: TokenPrices
   /// Ascending by threshold.

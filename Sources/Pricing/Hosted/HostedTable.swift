@@ -9,16 +9,20 @@ enum HostedTable {
   static let columns = [
     "line", "provider", "model", "mode", "currency", "from", "status", "above_input_tokens", "utc_start", "utc_end",
     "input_per_mtok", "cached_input_per_mtok", "output_per_mtok", "batch_input_per_mtok", "batch_output_per_mtok",
-    "context_window", "retires", "deprecated", "single_source", "as_of", "source",
+    "context_window", "retires", "deprecated", "single_source", "as_of", "source", "until", "stale", "allowance",
   ]
   static let required = ["line", "provider", "model", "input_per_mtok", "output_per_mtok", "source"]
 
   /// - Throws: `table` with line and column.
   static func read(_ bytes: some Sequence<UInt8>, file: String) throws(PricingError) -> [HostedModel] {
-    let table = try CSVTable(bytes, file: file, columns: columns, required: required)
+    try read(CSVTable(bytes, file: file, columns: columns, required: required).rows)
+  }
+
+  /// - Throws: `table` with line and column.
+  static func read(_ rows: [CSVRow]) throws(PricingError) -> [HostedModel] {
     var models: [HostedModel] = []
     var seen: Set<[UInt8]> = []
-    for row in table.rows {
+    for row in rows {
       let provider = try row.required("provider")
       let name = try row.required("model")
       if row.text("line") == "model" {
@@ -48,7 +52,8 @@ enum HostedTable {
       provider: provider, name: name, mode: mode, currency: try row.currency("currency"),
       contextWindow: try row.integer("context_window", in: 1...1_000_000_000), retires: try row.date("retires"),
       deprecated: try row.flag("deprecated"), singleSource: try row.flag("single_source") ?? true,
-      readOn: try row.date("as_of"), source: try row.required("source"), prices: [], statements: [])
+      readOn: try row.date("as_of"), stale: try row.flag("stale") ?? false,
+      allowance: try row.flag("allowance") ?? false, source: try row.required("source"), prices: [], statements: [])
     model.prices.append(try price(row, model))
     return model
   }
@@ -96,8 +101,11 @@ enum HostedTable {
     guard let status = HostedPrice.Status(rawValue: row.text("status") ?? "") else {
       throw row.error("status", "expected announced, confirmed, cancelled or nothing")
     }
+    let from = try row.date("from")
+    let until = try row.date("until")
+    if let from, let until, until <= from { throw row.error("until", "this price ends before it begins") }
     return HostedPrice(
-      from: try row.date("from"), status: status, base: try prices(row, model.currency), tiers: [], hours: [])
+      from: from, until: until, status: status, base: try prices(row, model.currency), tiers: [], hours: [])
   }
 
   /// The price whose first day the line names.
@@ -133,7 +141,7 @@ enum HostedTable {
     return hour * 60 + minute
   }
 
-  private static func precedes(_ left: CivilDate?, _ right: CivilDate?) -> Bool {
+  static func precedes(_ left: CivilDate?, _ right: CivilDate?) -> Bool {
     guard let right else { return false }
     guard let left else { return true }
     return left < right

@@ -54,12 +54,13 @@ struct CSVTable: Sendable {
   }
 }
 
-/// One row, with typed access to its fields. An empty field means: not stated.
+/// One row of a table, with typed access to its fields. An empty field means: not stated.
 struct CSVRow: Sendable {
   let file: String
+  /// Of a file in JSON: the number of the row, counted from 1.
   let line: Int
-  fileprivate let columns: [String]
-  fileprivate let fields: [String]
+  let columns: [String]
+  let fields: [String]
 
   /// Nil where the field is empty or the table has no such column.
   func text(_ column: String) -> String? {

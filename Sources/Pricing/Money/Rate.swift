@@ -9,6 +9,12 @@ public enum RateUnit: String, Sendable, Hashable, CaseIterable {
   case byte
   /// One byte held for one nanosecond.
   case byteNanosecond
+  case gibibyte
+  /// One GiB held for one second, as functions are billed.
+  case gibibyteSecond
+  /// A month of 730 hours, a twelfth of 365 days.
+  case month
+  case gibibyteMonth
 }
 
 /// A price per quantity of a unit, exact: `picos` pico-units for `quantity` units, in lowest terms.
@@ -55,6 +61,30 @@ public struct Rate: Sendable, Hashable {
     try Rate(decimal, per: nanosPerHour, of: .machineNanosecond, currency: currency)
   }
 
+  init(zeroPer unit: RateUnit, in currency: Currency) {
+    picos = 0
+    quantity = 1
+    self.unit = unit
+    self.currency = currency
+  }
+
+  /// The same numbers in another currency.
+  init(_ rate: Rate, in currency: Currency) {
+    picos = rate.picos
+    quantity = rate.quantity
+    unit = rate.unit
+    self.currency = currency
+  }
+
+  /// Which of two prices of one unit and one currency is the lower, exactly.
+  /// - Precondition: the units are the same.
+  /// - Throws: `currencies`.
+  public func isLess(than other: Rate) throws(PricingError) -> Bool {
+    precondition(unit == other.unit, "rates of two units were compared")
+    guard currency == other.currency else { throw .currencies(currency, other.currency) }
+    return Int128(picos) * Int128(other.quantity) < Int128(other.picos) * Int128(quantity)
+  }
+
   /// In lowest terms.
   /// - Parameter text: what the fraction was made from, for the error.
   private init(
@@ -76,6 +106,14 @@ public struct Rate: Sendable, Hashable {
     let quotient = (Int128(units) * Int128(picos)).divided(by: Int128(quantity), rounding: rounding)
     guard let picos = Int64(exactly: quotient) else { throw .overflow("\(units) x \(self)") }
     return Money(picos: picos, currency: currency)
+  }
+
+  /// What the stretch from `start` to `end` of a running quantity costs: the floored cost up to its end less the
+  /// floored cost up to its start, so that consecutive stretches add up to the floored cost of the whole, however it
+  /// is cut.
+  /// - Throws: `overflow`.
+  public func cost(from start: Int64, to end: Int64) throws(PricingError) -> Money {
+    try cost(of: end).subtracting(cost(of: start))
   }
 
   /// The price of a share: of one virtual CPU of a machine that has `count` of them.
