@@ -101,6 +101,8 @@ struct CostCase {
     // One machine does at most 0.95 x 3600 / 10 / 0.1 = 3,420 requests a day.
     #expect(answer.breakEven?.feasible == false)
     #expect(try CostCase(input: "0.1", output: "0.4").scenario().terms().capacity == Fraction(3420))
+    // The change that is named leads to machines, not to machines that could do even less.
+    #expect(answer.flip?.verdict == .selfHost || answer.flip?.verdict == .hybrid)
   }
 
   /// 4,000 requests a day need two machines, $73; the API costs $219. The last 580 cost $31.755 at the API, less than a
@@ -205,18 +207,21 @@ struct CostCase {
   @Test func theFlipFlipsAndHalfOfItDoesNot() throws {
     var random = SplitMix(printing: "theFlipFlipsAndHalfOfItDoesNot")
     var verdicts: Set<Verdict> = []
+    var found = 0
     for _ in 0..<40 {
       let some = try Self.random(&random)
       let scenario = try some.scenario()
       let answer = try CostAnswer(scenario)
       verdicts.insert(answer.verdict)
       guard let flip = answer.flip else { continue }
+      found += 1
       let changed = try scenario.scaled(flip.lever, millionths: flip.millionths).verdict()
       #expect(changed != answer.verdict && changed == flip.verdict, "\(some) \(flip)")
       let half = 1_000_000 + (flip.millionths - 1_000_000) / 2
       #expect(try scenario.scaled(flip.lever, millionths: half).verdict() == answer.verdict, "\(some) \(flip)")
     }
-    #expect(verdicts.count >= 3)
+    // Nearly every scenario has one within a factor of a thousand.
+    #expect(verdicts.count >= 3 && found >= 32)
   }
 
   private static func random(_ random: inout SplitMix) throws -> CostCase {
