@@ -114,7 +114,8 @@ struct CostQuestion {
 
   init(_ arguments: Arguments) throws(CommandFailure) {
     day = try PriceCommands.day(arguments[PriceCommands.asOf])
-    book = try PriceCommands.book()
+    let book = try PriceCommands.book()
+    self.book = book
     workload = try Self.workload(arguments)
     own = try Self.own(arguments, workload, book, day)
     model = arguments[CostOptions.model].map { name in
