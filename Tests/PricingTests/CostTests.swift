@@ -175,6 +175,23 @@ struct CostCase {
     #expect(try scenario.terms().capacity == Fraction(720))
   }
 
+  /// A function with 2 GiB at $0.00001 a GiB-second and $0.0000002 a request: ten seconds cost $0.0002002, a thousand a
+  /// day for a month $6.0894166..., and nothing where nobody asks.
+  @Test func aFunctionCostsWhatItRuns() throws {
+    var own = try CostCase().own()
+    let row = "provider,region,type,vcpus,memory_gib,kind,per_gib_second,per_request,as_of,source\n"
+    let machine = try MachineTable.read(
+      (row + "p,r,f,2,2,serverless,0.00001,0.0000002,2026-11-01,s\n").utf8, file: "t")[0]
+    own.price = .serverless(machine, marks: machine.rowMarks(on: CostCase.day))
+    var scenario = try CostCase().scenario()
+    scenario.own = own
+    let answer = try CostAnswer(scenario)
+    #expect(answer.verdict == .selfHost && answer.selfHosted?.perMonth.picos == 6_089_416_666_666)
+    #expect(answer.breakEven?.requestsPerDay == .zero)
+    scenario.apiPerRequest = Fraction(100_000_000)
+    #expect(try CostAnswer(scenario).breakEven == nil)
+  }
+
   // MARK: Ties and prices that nobody vouches for
 
   /// $36.50 against $36.50 and a little: within 5 %.
