@@ -76,6 +76,9 @@ let package = Package(
         "Compute", "Quantization", "ModelFiles", "Tokenization", "Conversion", "Usage", "Transformers", "Generation",
         "Pricing", "Serving",
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "KernelBenchmarks", dependencies: ["Compute", "Quantization"], path: "Benchmarks/KernelBenchmarks",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     // Builds small model files and their hostile variants, for the tests and fuzzers of every module that reads them.
     .target(
       name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",

@@ -51,6 +51,12 @@ public final class Engine {
     let kv = options.kvType ?? (options.product.isReference ? .f32 : .f16)
     let configuration: ModelConfiguration
     do { configuration = try ModelConfiguration(file) } catch { throw .model(error) }
+    guard kv.admits(dimensions: configuration.headDim) else {
+      throw .model(
+        .unsupported(
+          path: file.path, key: "attention.key_length", expected: "a multiple of 32 for a cache of \(kv.rawValue)",
+          found: "\(configuration.headDim)"))
+    }
     let need = MemoryNeed(
       file, configuration: configuration, kv: kv, batch: options.batch,
       threads: max(options.threads, options.batchThreads ?? 1))
@@ -63,8 +69,11 @@ public final class Engine {
           found: "\(configuration.vocab) rows"))
     }
     do throws(ModelError) {
-      threads = options.threads
-      batchThreads = options.batchThreads ?? options.threads
+      // More threads than processors only wait for each other: those beyond would add nothing, and take turns with the
+      // thread that all others wait for.
+      let processors = Host.affinity()
+      threads = min(options.threads, processors)
+      batchThreads = min(options.batchThreads ?? options.threads, processors)
       let most = max(threads, batchThreads)
       let pool = try Self.system { () throws(SystemError) in try WorkerPool(threads: most) }
       self.pool = pool

@@ -45,5 +45,5 @@ extension TokenizerError: JSONFailure {
   }
 }
 
-typealias JSONDocument = JSONText<TokenizerError>
-typealias JSONValue = JSONTree<TokenizerError>
+package typealias JSONDocument = JSONText<TokenizerError>
+package typealias JSONValue = JSONTree<TokenizerError>

@@ -33,6 +33,25 @@ import Quantization
     weights = try loader.pack(on: pool)
     layouts = loader.layouts
   }
+
+  /// The matrices of all layers, which a pass multiplies with every token.
+  private var layerMatrices: [Linear] {
+    family.layers.flatMap { $0.inputReaders + [$0.attention.output, $0.feedForward.down] }
+  }
+
+  /// Packed bytes that a pass reads: all layers and the output head. Of the embedding only single rows are read.
+  public var streamedBytes: Int { (layerMatrices + [head]).reduce(0) { $0 + $1.packedBytes } }
+
+  /// Whether most bytes of its matrices are floats.
+  public var isFloat: Bool {
+    layerMatrices.reduce(0) { $0 + ($1.layout.isFloat ? $1.packedBytes : 0) } * 2 > streamedBytes
+  }
+
+  /// Products that a token adds up in the layers' matrices, and in the output head.
+  public var products: (layers: Int, head: Int) {
+    (layerMatrices.reduce(0) { $0 + $1.rows * $1.columns }, head.rows * head.columns)
+  }
+
   /// Whether an instruction set computes all layouts of this model as plain code does.
   public func agrees(_ kernels: Kernels) throws(SystemError) -> Bool {
     for layout in layouts where try !layout.agrees(kernels) { return false }

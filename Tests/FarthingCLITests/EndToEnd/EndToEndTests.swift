@@ -6,7 +6,7 @@ import Testing
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
   private static let commands = [
-    "run", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "quantize",
+    "run", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench", "quantize",
   ]
 
   @Test func overviewNamesEveryCommand() throws {
