@@ -65,7 +65,7 @@ let package = Package(
     module("Tokenization", ["ModelFiles", "CPCRE2", "CJansson"]),
     module("Usage"),
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
-    module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
+    module("Generation", ["Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
       "Pricing", ["Usage"]),
     module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
@@ -102,8 +102,8 @@ let package = Package(
     tests(
       of: "Generation",
       [
-        "ModelFiles", "Compute", "Tokenization", "Transformers", "Usage", "HostileFiles", "HostileModels",
-        "NumericsSupport",
+        "ModelFiles", "Compute", "Quantization", "Tokenization", "Transformers", "Usage", "HostileFiles",
+        "HostileModels", "NumericsSupport",
       ]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
