@@ -52,6 +52,12 @@ public final class Session {
     return proceed(tokens.count)
   }
 
+  /// Forgets all tokens.
+  public func reset() {
+    sequence.truncate(to: 0)
+    tokens.removeAll(keepingCapacity: true)
+  }
+
   /// Computes one more token, so that `sample` chooses the one behind it.
   /// - Returns: false, with nothing changed, where the context is full.
   public func append(_ token: TokenID) -> Bool {

@@ -1,38 +1,63 @@
 import Compute
 
+/// The layout of a cache. Within a block of 64 positions: layer, then KV head, then keys and values, each as
+/// `CKernels.h` draws them.
+struct KVShape: Equatable {
+  let type: KVType
+  /// Bytes of the keys, or of the values, of one head in a block.
+  let headBytes: Int
+  let layerBytes: Int
+  let blockBytes: Int
+
+  init(_ configuration: ModelConfiguration, type: KVType) {
+    self.type = type
+    headBytes = type.bytes(dimensions: configuration.headDim)
+    layerBytes = configuration.kvHeads * 2 * headBytes
+    blockBytes = configuration.layers * layerBytes
+  }
+
+  /// Where the keys of a block's layer and KV head begin.
+  func offset(block: Int, layer: Int, kvHead: Int) -> Int {
+    block * blockBytes + layer * layerBytes + kvHead * 2 * headBytes
+  }
+}
+
 /// Keys and values of past positions, in blocks of 64 positions that hold all layers and heads.
 ///
 /// The whole capacity is reserved when the cache is made and committed by the kernel as blocks are first written, so a long
-/// context costs memory only once it is used. Within a block: layer, then KV head, then keys [headDim, 64] and values
-/// [64, headDim].
+/// context costs memory only once it is used.
 @safe public final class KVCache: @unchecked Sendable {
-  public let type: KVType
   /// Positions that fit: a multiple of 64.
   public let capacity: Int
-  public let blockBytes: Int
-  let headBytes: Int
-  private let layerBytes: Int
+  let shape: KVShape
   private let memory: AlignedBuffer<UInt8>
   private var free: [Int32]
   private var usedPeak = 0
 
+  /// - Precondition: heads are multiples of 32 dimensions for a Q8_0 cache.
   public init(_ configuration: ModelConfiguration, type: KVType, positions: Int) throws(ModelError) {
-    self.type = type
+    precondition(type.admits(dimensions: configuration.headDim))
     let blocks = (positions + Kernels.kvBlock - 1) / Kernels.kvBlock
     capacity = blocks * Kernels.kvBlock
-    headBytes = Kernels.kvBlock * configuration.headDim * type.bytes
-    layerBytes = configuration.kvHeads * 2 * headBytes
-    blockBytes = Self.blockBytes(configuration, type: type)
-    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: blockBytes)
+    shape = KVShape(configuration, type: type)
+    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: shape.blockBytes)
     guard !overflow else { throw .system(SystemError(call: "mmap", code: 12, path: "")) }
     do { memory = try AlignedBuffer(count: bytes) } catch { throw .system(error) }
     free = (0..<Int32(blocks)).reversed()
   }
 
+  public var type: KVType { shape.type }
+
+  /// Bytes of 64 positions.
+  public var blockBytes: Int { shape.blockBytes }
+
   /// Bytes of 64 positions.
   public static func blockBytes(_ configuration: ModelConfiguration, type: KVType) -> Int {
-    configuration.layers * configuration.kvHeads * 2 * Kernels.kvBlock * configuration.headDim * type.bytes
+    KVShape(configuration, type: type).blockBytes
   }
+
+  /// All blocks.
+  var base: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(memory.pointer) }
 
   /// Bytes of the most blocks that were in use at once.
   public var peakBytes: Int { usedPeak * blockBytes }
@@ -44,17 +69,6 @@ import Compute
   }
 
   func giveBack(_ block: Int32) { free.append(block) }
-
-  /// Keys of one layer and KV head in one block.
-  func keys(block: Int32, layer: Int, kvHead: Int) -> UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(
-      memory.pointer + Int(block) * blockBytes + layer * layerBytes + kvHead * 2 * headBytes)
-  }
-
-  /// The values beside those keys.
-  func values(block: Int32, layer: Int, kvHead: Int) -> UnsafeMutableRawPointer {
-    unsafe keys(block: block, layer: layer, kvHead: kvHead) + headBytes
-  }
 }
 
 /// One timeline of positions in a cache.
