@@ -49,7 +49,7 @@ def commands(options, level, out):
 
 def types(options, path):
     shown = json.loads(run([options.farthing, "inspect", path, "--json"])[0])
-    return sorted((tensor["name"], tensor["type"]) for tensor in shown["tensors"])
+    return sorted([tensor["name"], tensor["type"]] for tensor in shown["tensors"])
 
 
 def score_farthing(options, path, text, chunks):

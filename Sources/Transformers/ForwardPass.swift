@@ -87,7 +87,6 @@ public final class ForwardPass {
 
   /// Computes all layers for the appended rows.
   public func run() {
-    state.places.prepare(state.sequences)
     embed()
     for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
   }
@@ -112,7 +111,9 @@ public final class ForwardPass {
     if let observer { outputHead.show(rows: rows, to: observer) }
   }
 
+  /// Everything in front of the first layer: embeddings, and what the rows' positions and sequences ask for.
   func embed() {
+    state.places.prepare(state.sequences)
     for row in 0..<state.count {
       let residual = state.residualRow(row)
       let position = Int(state.positions.view[row])

@@ -30,7 +30,7 @@ enum SmallModel {
     var builder = GGUFBuilder.model(architecture)
     builder.tensors = tensors(architecture)
     let bytes = builder.bytes
-    let file = try GGUFFile(first: MappedFile(copying: bytes, path: "small.gguf")) { path in
+    let file = try ModelFile(first: MappedFile(copying: bytes, path: "small.gguf")) { path in
       MappedFile(copying: bytes, path: path)
     }
     var options = Engine.Options(threads: 2)
