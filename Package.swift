@@ -66,7 +66,7 @@ let package = Package(
     module("Conversion", ["Compute", "Quantization", "ModelFiles", "Tokenization"]),
     module("Usage"),
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
-    module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
+    module("Generation", ["Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
       "Pricing", ["Usage"]),
     module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
@@ -107,8 +107,8 @@ let package = Package(
     tests(
       of: "Generation",
       [
-        "ModelFiles", "Compute", "Tokenization", "Transformers", "Usage", "HostileFiles", "HostileModels",
-        "NumericsSupport",
+        "ModelFiles", "Compute", "Quantization", "Tokenization", "Transformers", "Usage", "HostileFiles",
+        "HostileModels", "NumericsSupport",
       ]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),

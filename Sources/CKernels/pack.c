@@ -445,3 +445,13 @@ void fk_unpack_row(fk_layout layout, const uint8_t *group, size_t row, size_t co
     unpack_block(layout, group, row, destination + column);
   }
 }
+
+void fk_decode_row(fk_layout layout, const uint8_t *source, size_t columns, float *destination) {
+  // Packing is lossless, so a row of the file decodes through a group that holds one block of it, of which this is the largest.
+  _Alignas(4) uint8_t group[sizeof(fk_block_u6s16)];
+  size_t step = sizes[layout].columns;
+  for (size_t column = 0; column < columns; column += step, source += sizes[layout].file_bytes) {
+    pack_block(layout, source, 0, group);
+    unpack_block(layout, group, 0, destination + column);
+  }
+}

@@ -35,12 +35,13 @@ public struct TensorReport: Sendable {
 /// not depend on the number of threads.
 public final class Converter {
   /// The types that tensors can be rounded to.
-  public static var types: [TensorType] { RowEncoding.types }
+  public static var types: [TensorType] { RowEncoder.types }
 
   public let plan: ConversionPlan
   private let file: ModelFile
   private let pool: WorkerPool
   private let writer: GGUFWriter
+  private let rounding: Rounding
   private var next = 0
 
   /// GGUF's number for the block formats as they are since 2023.
@@ -50,10 +51,10 @@ public final class Converter {
   /// Checks the output and begins to write it.
   /// - Throws: `ConversionError`; nothing is written yet where the request cannot be carried out.
   public init(
-    _ file: ModelFile, _ plan: ConversionPlan, to path: String, pool: WorkerPool
+    _ file: ModelFile, _ plan: ConversionPlan, _ rounding: Rounding = Rounding(), to path: String, pool: WorkerPool
   ) throws(ConversionError) {
-    (self.file, self.plan, self.pool) = (file, plan, pool)
-    if let item = plan.items.first(where: { !$0.isCopied && !RowEncoding.types.contains($0.type) }) {
+    (self.file, self.plan, self.rounding, self.pool) = (file, plan, rounding, pool)
+    if let item = plan.items.first(where: { !$0.isCopied && !RowEncoder.types.contains($0.type) }) {
       throw .memory("there is no encoder for \(item.type.name)")
     }
     var keys: GGUFKeys
@@ -84,7 +85,8 @@ public final class Converter {
     next += 1
     defer { file.release(item.tensor) }
     let job: SlabJob
-    do { job = try SlabJob(file, item, threads: pool.threads, slabBytes: Self.slabBytes) } catch {
+    let rounding = try rounding.of(item)
+    do { job = try SlabJob(file, item, rounding, threads: pool.threads, slabBytes: Self.slabBytes) } catch {
       throw .memory(error.description)
     }
     var (error, signal) = (0.0, 0.0)

@@ -28,6 +28,7 @@ final class SlabJob: PoolJob {
   private let source: PackedLayout
   private let target: PackedLayout
   private let isCopied: Bool
+  private let rounding: TensorRounding
   let rowBytes: Int
   /// The rows of the slab under way.
   private var rows = 0..<0
@@ -38,8 +39,10 @@ final class SlabJob: PoolJob {
   private let packedBytes: Int
 
   /// - Parameter slabBytes: about how many bytes of the new tensor a slab has.
-  init(_ file: ModelFile, _ item: ConversionPlan.Item, threads: Int, slabBytes: Int) throws(SystemError) {
-    (self.file, tensor, type, isCopied) = (file, item.tensor, item.type, item.isCopied)
+  init(
+    _ file: ModelFile, _ item: ConversionPlan.Item, _ rounding: TensorRounding, threads: Int, slabBytes: Int
+  ) throws(SystemError) {
+    (self.file, tensor, type, isCopied, self.rounding) = (file, item.tensor, item.type, item.isCopied, rounding)
     source = PackedLayout(tensor.type)
     target = PackedLayout(type)
     rowBytes = tensor.columns / type.elementsPerBlock * type.bytesPerBlock
@@ -84,9 +87,13 @@ final class SlabJob: PoolJob {
       return
     }
     for row in some where error(ofRow: row).badColumn == nil {
-      RowEncoding.encode(
-        value(row - first, worker: worker), as: type,
-        to: output.part((row - rows.lowerBound) * rowBytes, rowBytes))
+      let bytes = output.part((row - rows.lowerBound) * rowBytes, rowBytes)
+      switch rounding {
+      case .rows(let encoder, let importance):
+        encoder.encode(
+          value(row - first, worker: worker), columns: tensor.columns, importance: importance?.view, to: bytes)
+      case .ready(let blocks): blocks.part(row * rowBytes, rowBytes).copy(to: bytes)
+      }
     }
     measure(some, worker: worker)
   }
@@ -118,9 +125,8 @@ final class SlabJob: PoolJob {
   }
 
   private func findBad(_ numbers: View<Float>, _ row: Int) {
-    for column in 0..<numbers.count where !numbers[column].isFinite {
-      errors.view[row - rows.lowerBound].badColumn = column
-      return
+    if case .rows(let encoder, _) = rounding {
+      errors.view[row - rows.lowerBound].badColumn = encoder.firstUnencodable(in: numbers)?.index
     }
   }
 

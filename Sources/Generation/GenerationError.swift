@@ -16,6 +16,12 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
   case memory(needed: Int, available: Int, limit: String, context: Int)
   /// More positions than the model was trained on.
   case contextTooLong(asked: Int, trained: Int)
+  /// A model and its reference cut the same text into other tokens.
+  case differentTokenizers
+  /// A calibration text of too few tokens.
+  case calibrationTooShort(tokens: Int, needed: Int)
+  /// A matrix that error compensation cannot round.
+  case compensation(tensor: String, reason: String)
 
   public var description: String {
     switch self {
@@ -27,6 +33,10 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
     case .promptTooLong(let tokens, let context):
       "the prompt has \(tokens) tokens, which leaves no room for an answer in a context of \(context); "
         + "shorten it, or raise -c if the model was trained on more"
+    case .differentTokenizers: "the model and its reference cut the text into different tokens; they do not compare"
+    case .calibrationTooShort(let tokens, let needed):
+      "the calibration text has \(tokens) tokens, fewer than one chunk of \(needed)"
+    case .compensation(let tensor, let reason): "'\(tensor)': \(reason)"
     case .emptyPrompt: "the prompt is empty: there is nothing to continue"
     case .memory(let needed, let available, let limit, let context):
       "this needs \(Self.mebibytes(needed)) MiB, but \(limit) leaves \(Self.mebibytes(available)) MiB; "

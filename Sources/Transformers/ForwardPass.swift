@@ -9,8 +9,13 @@ public final class ForwardPass {
   public let maxTokens: Int
   private let pool: WorkerPool
   let state: PassState
+  /// Sees the inputs of every matrix, where someone wants to know them.
+  public var observer: (any ActivationObserver)?
   private let ropes: [RopeTable]
 
+  private let normalized: ActivationRows
+  private let attended: ActivationRows
+  private let gated: ActivationRows
   private let normalize: NormalizeStep
   private let normalizeBranch: NormalizeBranchStep
   private let attentionInput: AttentionInputStep
@@ -36,12 +41,12 @@ public final class ForwardPass {
     self.ropes = ropes
     let first = layers[0]
 
-    let normalized = try ActivationRows(
+    normalized = try ActivationRows(
       tokens: maxTokens, columns: configuration.hidden, readers: layers.flatMap(\.inputReaders), product: product)
-    let attended = try ActivationRows(
+    attended = try ActivationRows(
       tokens: maxTokens, columns: configuration.heads * configuration.headDim,
       readers: layers.map(\.attention.output), product: product)
-    let gated = try ActivationRows(
+    gated = try ActivationRows(
       tokens: maxTokens, columns: configuration.feedForward, readers: layers.map(\.feedForward.down),
       product: product)
     normalize = NormalizeStep(state, output: normalized, weight: first.attentionNorm)
@@ -82,7 +87,6 @@ public final class ForwardPass {
 
   /// Computes all layers for the appended rows.
   public func run() {
-    state.places.prepare(state.sequences)
     embed()
     for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
   }
@@ -92,17 +96,24 @@ public final class ForwardPass {
 
   /// Logits [vocab] of up to 16 rows of the pass just run, handed to `body` one after another.
   public func logits(rows: Range<Int>, _ body: (_ row: Int, _ logits: View<Float>) -> Void) {
-    outputHead.run(pool, rows: rows)
+    outputHead.run(pool, rows: rows, observer: observer)
     for row in rows { body(row, outputHead.row(row - rows.lowerBound)) }
   }
 
   /// Logits [vocab] of one row of the pass just run; they stay until logits are asked for again.
   public func logits(row: Int) -> View<Float> {
-    outputHead.run(pool, rows: row..<row + 1)
+    outputHead.run(pool, rows: row..<row + 1, observer: observer)
     return outputHead.row(0)
   }
 
-  private func embed() {
+  /// Shows the observer what the head would read for these rows, at most `maxLogitRows`, without computing it.
+  public func observeHead(rows: Range<Int>) {
+    if let observer { outputHead.show(rows: rows, to: observer) }
+  }
+
+  /// Everything in front of the first layer: embeddings, and what the rows' positions and sequences ask for.
+  func embed() {
+    state.places.prepare(state.sequences)
     for row in 0..<state.count {
       let residual = state.residualRow(row)
       let position = Int(state.positions.view[row])
@@ -120,6 +131,7 @@ extension ForwardPass {
 
   /// queries, keys, values = rope(W normalized); keys and values go to the cache. Queries are scaled for the softmax.
   func projectHeads(_ weights: AttentionWeights, layer: Int, rope: Int = 0, queryScale: Float) {
+    observe(normalized, [weights.query, weights.key, weights.value])
     attentionInput.run(pool, weights, layer: layer, rope: ropes[rope], queryScale: queryScale)
   }
 
@@ -127,25 +139,38 @@ extension ForwardPass {
   func attend(layer: Int, window: Int? = nil) { attend.run(pool, layer: layer, window: window) }
 
   /// residual += W attended
-  func addAttention(_ weights: AttentionWeights) { attentionOutput.run(pool, weights.output, to: .residual) }
+  func addAttention(_ weights: AttentionWeights) {
+    observe(attended, [weights.output])
+    attentionOutput.run(pool, weights.output, to: .residual)
+  }
 
   /// residual += norm(W attended)
   func addAttention(_ weights: AttentionWeights, norm: AlignedBuffer<Float>) {
+    observe(attended, [weights.output])
     attentionOutput.run(pool, weights.output, to: .branch)
     normalizeBranch.run(pool, weight: norm)
   }
 
   /// gated = activation(gate normalized) * (up normalized)
   func gate(_ weights: FeedForwardWeights, _ activation: Activation) {
+    observe(normalized, [weights.gate, weights.up])
     feedForward.run(pool, weights, activation: activation)
   }
 
   /// residual += W gated
-  func addFeedForward(_ weights: FeedForwardWeights) { down.run(pool, weights.down, to: .residual) }
+  func addFeedForward(_ weights: FeedForwardWeights) {
+    observe(gated, [weights.down])
+    down.run(pool, weights.down, to: .residual)
+  }
 
   /// residual += norm(W gated)
   func addFeedForward(_ weights: FeedForwardWeights, norm: AlignedBuffer<Float>) {
+    observe(gated, [weights.down])
     down.run(pool, weights.down, to: .branch)
     normalizeBranch.run(pool, weight: norm)
+  }
+
+  private func observe(_ rows: ActivationRows, _ readers: [Linear]) {
+    observer?.observe(rows.floatRows(count), columns: rows.columns, readers: readers.map(\.name))
   }
 }

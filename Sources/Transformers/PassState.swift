@@ -29,6 +29,9 @@ final class ActivationRows {
     blocks = try AlignedBuffer(count: needsBlocks ? tokens * (columns / Kernels.block) : 0)
   }
 
+  /// The first rows, one after another.
+  func floatRows(_ tokens: Int) -> View<Float> { floats.part(0, tokens * columns) }
+
   func floatRow(_ token: Int) -> View<Float> { floats.part(token * columns, columns) }
 
   func blockRow(_ token: Int) -> View<Activations> {

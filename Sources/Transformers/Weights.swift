@@ -7,8 +7,8 @@ import Quantization
   public let name: String
   public let rows: Int
   public let columns: Int
-  public let type: TensorType
-  let layout: PackedLayout
+  public private(set) var type: TensorType
+  private(set) var layout: PackedLayout
   let bias: AlignedBuffer<Float>?
   let source: TensorInfo
   /// Set once, by `WeightLoader.pack`, before the model is handed out.
@@ -29,6 +29,25 @@ import Quantization
   static let groupRows = PackedLayout.groupRows
 
   var packedBytes: Int { layout.bytes(rows: rows, columns: columns) }
+
+  /// Packed blocks that took the place of the file's, where they did.
+  private var own: AlignedBuffer<UInt8>?
+
+  /// Takes other blocks instead of the file's: whole rows, one after another.
+  func replace(type: TensorType, blocks: View<UInt8>) throws(SystemError) {
+    let rowBytes = columns / type.elementsPerBlock * type.bytesPerBlock
+    precondition(columns.isMultiple(of: type.elementsPerBlock) && blocks.count == rows * rowBytes)
+    let layout = PackedLayout(type)
+    let buffer = try AlignedBuffer<UInt8>(count: layout.bytes(rows: rows, columns: columns))
+    let groupBytes = layout.groupBytes(columns: columns)
+    for row in stride(from: 0, to: rows, by: Self.groupRows) {
+      let members = min(Self.groupRows, rows - row)
+      unsafe layout.pack(
+        rows: members, columns: columns, from: blocks.part(row * rowBytes, members * rowBytes).pointer,
+        to: buffer.part(row / Self.groupRows * groupBytes, groupBytes).pointer)
+    }
+    (self.type, self.layout, packed, own) = (type, layout, buffer.view, buffer)
+  }
 
   /// Decodes one row to floats.
   /// - Precondition: row < rows and destination.count == columns.

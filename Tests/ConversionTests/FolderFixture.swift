@@ -125,7 +125,9 @@ func convert(
   let plan = try ConversionPlan(
     file, level: try #require(QuantizationLevel.named(level)), overrides: overrides, isPure: pure,
     allowRequantize: allowRequantize)
-  let converter = try Converter(file, plan, to: output, pool: try WorkerPool(threads: threads))
+  var rounding = Converter.Rounding()
+  rounding.method = .rtn
+  let converter = try Converter(file, plan, rounding, to: output, pool: try WorkerPool(threads: threads))
   var reports: [TensorReport] = []
   while let report = try converter.convertNext() { reports.append(report) }
   try converter.finish()

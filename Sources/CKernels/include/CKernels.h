@@ -68,6 +68,9 @@ void fk_pack_group(fk_layout layout, const uint8_t *source, size_t rows, size_t 
 // Decodes one row (0...7) of a group to columns floats, exactly as decoding the file's row would.
 void fk_unpack_row(fk_layout layout, const uint8_t *group, size_t row, size_t columns, float *destination);
 
+// Decodes one row as the file stores it to columns floats.
+void fk_decode_row(fk_layout layout, const uint8_t *source, size_t columns, float *destination);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Activations
 
@@ -198,3 +201,6 @@ static inline void fk_spin_pause(void) {
   __asm__ volatile("yield");
 #endif
 }
+
+#include "quantize.h"
+#include "compensate.h"

@@ -11,20 +11,32 @@ enum Evaluate {
     "--ctx-size", "-c", in: 4...1 << 20, default: 512, help: "tokens of a chunk; the second half is scored")
   private static let chunks = Option<Int?>.integer(
     "--chunks", in: 1...1 << 30, help: "how many chunks (default: all)")
+  static let reference = Option.text(
+    "--reference", value: "MODEL",
+    help: "hold the model against this one, computed in F32: divergence and agreement of their predictions")
 
   static let command = Command(
-    name: "eval", summary: "measure perplexity of a model on a text",
+    name: "eval", summary: "measure perplexity of a model on a text, and how far it is from another",
     about: """
       The text is cut into chunks; each is computed from an empty context, and the tokens of its second half are scored. \
-      Figures compare only for the same text, chunk length and tokeniser.
+      Figures compare only for the same text, chunk length and tokeniser. With --reference both models are computed side by \
+      side, the reference with decoded weights, F32 activations and an F32 cache; give the model itself to see what 8-bit \
+      activations and the cache's type cost.
       """,
-    options: [ModelOption.model, file, chunkLength, chunks]
+    options: [ModelOption.model, file, reference, chunkLength, chunks]
       + EngineOptions.all.filter { $0.names != EngineOptions.context.names },
     run: { (arguments, console) throws(CommandFailure) in
       guard let path = arguments[file] else { throw .usage("a text is missing; give one with -f FILE") }
       let text = try System.readAll(path)
       Interrupt.watch()
+      // The reference path's library changes the environment while it loads: before there are threads.
+      if arguments[reference] != nil { _ = try failing { () throws(SystemError) in try OpenBLAS.load() } }
       let model = try ModelOption.served(arguments, console, context: arguments[chunkLength])
+      if arguments[reference] != nil {
+        return try EvaluateReference.run(
+          model, text: text, path: path, chunkLength: arguments[chunkLength], chunks: arguments[chunks], arguments,
+          console)
+      }
       let evaluation: PerplexityEvaluation
       do {
         evaluation = try PerplexityEvaluation(model.engine, text: text, chunkLength: arguments[chunkLength])
@@ -42,14 +54,11 @@ enum Evaluate {
   private static func score(
     _ evaluation: PerplexityEvaluation, chunks: Int, _ console: Console
   ) throws(CommandFailure) {
-    let start = Clock.nowNanos()
+    let progress = ChunkProgress(chunks)
     while evaluation.result.chunks < chunks {
       if Interrupt.requested { throw .interrupted }
       do { try evaluation.scoreNextChunk() } catch { throw .failed(String(describing: error)) }
-      let done = evaluation.result.chunks
-      let left = (Clock.nowNanos() - start) / Int64(done) * Int64(chunks - done) / 1_000_000_000
-      let value = decimalText(evaluation.result.value)
-      console.progress("farthing: chunk \(done) of \(chunks), perplexity so far \(value), \(left) s left")
+      progress.show(evaluation.result, console)
     }
     console.progress("")
   }
@@ -77,5 +86,20 @@ enum Evaluate {
     let value = decimalText(result.value)
     let error = result.standardError.map { " +/- " + decimalText($0) } ?? ""
     try console.out.line("perplexity \(value)\(error)  (\(result.tokens) tokens in \(result.chunks) chunks)")
+  }
+}
+
+/// The line that says how far an evaluation is.
+struct ChunkProgress {
+  private let start = Clock.nowNanos()
+  private let chunks: Int
+
+  init(_ chunks: Int) { self.chunks = chunks }
+
+  func show(_ result: Perplexity, _ console: Console) {
+    let done = result.chunks
+    let left = (Clock.nowNanos() - start) / Int64(done) * Int64(chunks - done) / 1_000_000_000
+    let value = decimalText(result.value)
+    console.progress("farthing: chunk \(done) of \(chunks), perplexity so far \(value), \(left) s left")
   }
 }

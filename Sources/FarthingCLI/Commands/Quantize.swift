@@ -23,7 +23,10 @@ enum Quantize {
       OUT is a GGUF file, which appears when it is whole. Rows that are not whole blocks of a type take its neighbour with \
       smaller blocks, which is said. The levels and their mixes take the same bytes as llama.cpp's of the same name.
       """,
-    options: [type, overrides, pure, requantize, EngineOptions.threads],
+    options: [
+      type, overrides, pure, requantize, QuantizeMethod.method, QuantizeMethod.importance, QuantizeMethod.calibration,
+      QuantizeMethod.calibrationTokens, EngineOptions.threads,
+    ],
     run: { (arguments, console) throws(CommandFailure) in
       let level = try level(arguments)
       let patterns = try overrides(arguments)
@@ -33,11 +36,16 @@ enum Quantize {
       let pool = try failing { () throws(SystemError) in try WorkerPool(threads: threads) }
       let start = Clock.nowNanos()
       var result = QuantizeResult(path: arguments.operands[1], level: level)
+      let importance = try QuantizeMethod.readImportance(arguments)
+      let plan = try failing { () throws(ConversionError) in
+        try ConversionPlan(
+          file, level: level, overrides: patterns, isPure: arguments[pure], hasImportance: importance != nil,
+          allowRequantize: arguments[requantize])
+      }
+      note(plan, console)
+      let rounding = try QuantizeMethod.rounding(file, plan, importance, arguments, console)
       do throws(ConversionError) {
-        let plan = try ConversionPlan(
-          file, level: level, overrides: patterns, isPure: arguments[pure], allowRequantize: arguments[requantize])
-        note(plan, console)
-        let converter = try Converter(file, plan, to: arguments.operands[1], pool: pool)
+        let converter = try Converter(file, plan, rounding, to: arguments.operands[1], pool: pool)
         result.fileBytes = converter.fileBytes
         result.tensors = try convert(converter, console)
       } catch .writer(.interrupted) {

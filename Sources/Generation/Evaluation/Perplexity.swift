@@ -41,40 +41,28 @@ public struct Perplexity: Sendable, Equatable {
 /// Computes perplexity chunk by chunk.
 public final class PerplexityEvaluation {
   private let engine: Engine
-  private let chunkLength: Int
-  private let text: [TokenID]
-  private let bos: TokenID?
-  /// Chunks in the text.
-  public let available: Int
+  private let chunks: TextChunks
   public private(set) var result = Perplexity()
 
   /// - Parameters:
   ///   - text: without its one trailing newline, if it has one.
   ///   - chunkLength: tokens of a chunk, at least 4 and at most the engine's context.
   public init(_ engine: Engine, text: [UInt8], chunkLength: Int) throws(GenerationError) {
-    precondition(chunkLength >= 4 && chunkLength <= engine.context)
     self.engine = engine
-    self.chunkLength = chunkLength
-    let text = text.last == 10 ? text.dropLast() : text[...]
-    do {
-      self.text = try engine.tokenizer.encode(Array(text), addSpecial: true, parseSpecial: false)
-    } catch {
-      throw .tokenizer(error)
-    }
-    bos = engine.tokenizer.special.addBOS ? engine.tokenizer.special.bos : nil
-    available = self.text.count / chunkLength
+    chunks = try TextChunks(text, engine, length: chunkLength)
   }
 
+  /// Chunks in the text.
+  public var available: Int { chunks.count }
+
   /// Tokens of the text.
-  public var tokenCount: Int { text.count }
+  public var tokenCount: Int { chunks.tokens.count }
 
   /// Scores the next chunk.
   /// - Precondition: fewer than `available` have been.
   public func scoreNextChunk() throws(GenerationError) {
-    precondition(result.chunks < available)
-    let start = result.chunks * chunkLength
-    var chunk = Array(text[start..<start + chunkLength])
-    if let bos { chunk[0] = bos }
+    let chunk = chunks[result.chunks]
+    let chunkLength = chunk.count
     let sequence = KVSequence(engine.cache)
     let pass = engine.pass
     var done = 0

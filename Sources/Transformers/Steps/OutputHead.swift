@@ -28,7 +28,19 @@ final class OutputHeadStep: PoolJob {
   }
 
   /// Logits [rows.count, vocab] of the given rows of the pass; they stay until the next call.
-  func run(_ pool: WorkerPool, rows: Range<Int>) {
+  func run(_ pool: WorkerPool, rows: Range<Int>, observer: (any ActivationObserver)? = nil) {
+    prepare(rows)
+    observer?.observe(input.floatRows(count), columns: linear.columns, readers: [linear.name])
+    pool.run(self, chunks: (linear.rows + Self.rowsPerChunk - 1) / Self.rowsPerChunk)
+  }
+
+  /// Shows the inputs of the head without computing it.
+  func show(rows: Range<Int>, to observer: any ActivationObserver) {
+    prepare(rows)
+    observer.observe(input.floatRows(count), columns: linear.columns, readers: [linear.name])
+  }
+
+  private func prepare(_ rows: Range<Int>) {
     precondition(rows.count <= Self.maxTokens && rows.upperBound <= state.count)
     count = rows.count
     for (index, token) in rows.enumerated() {
@@ -37,7 +49,6 @@ final class OutputHeadStep: PoolJob {
         to: input.floatRow(index))
       input.finish(token: index, start: 0, count: linear.columns, state.kernels)
     }
-    pool.run(self, chunks: (linear.rows + Self.rowsPerChunk - 1) / Self.rowsPerChunk)
   }
 
   func row(_ index: Int) -> View<Float> { logits.part(index * stride, linear.rows) }

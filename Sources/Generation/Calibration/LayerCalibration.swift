@@ -1,0 +1,250 @@
+import Compute
+import Quantization
+import Tokenization
+import Transformers
+
+/// Leads an error-compensating quantiser through a model, layer by layer over a calibration text.
+///
+/// Two streams go through the layers: the original model's, and that of the model as far as it is quantised. Each layer
+/// is fitted to give on the inputs that it will really have what the original gave on its own, so that later layers make
+/// up for earlier ones. Per layer: the original is computed, then the layer, still original, on the quantised stream, and
+/// after its matrices were replaced the quantised layer. Without a text, layers keep their own outputs only: what random
+/// tokens say of earlier layers' errors does not hold for texts.
+///
+/// Memory: both residual streams of all calibration tokens, and the moments of one layer. The engine's weights are replaced
+/// on the way; do not use it for anything else afterwards.
+public final class LayerCalibration {
+  /// What a matrix is to be rounded with.
+  public struct Inputs {
+    /// The matrices that read them, as the file names them.
+    public let readers: [String]
+    public let columns: Int
+    /// [columns, columns], the sum of x x^T over the inputs x in the quantised model; nil for an embedding that is no head.
+    public let moments: View<Float>?
+    /// [columns, columns], the sum of z x^T, z being the inputs in the original model; nil where only x counts.
+    public let cross: View<Float>?
+  }
+
+  /// What takes a matrix's place: blocks of a type, alive until the call that gets them returns.
+  public typealias Replacement = (name: String, type: TensorType, blocks: View<UInt8>)
+
+  private let engine: Engine
+  private let blas: OpenBLAS
+  private let chunks: [[TokenID]]
+  private let length: Int
+  private let hidden: Int
+  /// [chunks, length, hidden] each.
+  private let original: AlignedBuffer<Float>
+  private let quantized: AlignedBuffer<Float>
+  /// Whether layers make up for earlier ones.
+  private let makesUp: Bool
+  private let recorder: InputRecorder
+  private let other: InputRecorder
+  private var sets: [(readers: [String], moments: SecondMoments, cross: SecondMoments?)] = []
+
+  /// - Parameters:
+  ///   - engine: on the reference path, with passes of at least `length` tokens.
+  ///   - text: nil for tokens drawn at random, which is better than knowing nothing of the inputs, though not by as much.
+  ///   - length: tokens of a chunk.
+  ///   - maxTokens: tokens to use of the text at most.
+  public init(
+    _ engine: Engine, blas: OpenBLAS, text: [UInt8]?, length: Int, maxTokens: Int
+  ) throws(GenerationError) {
+    precondition(length >= 4 && length <= engine.context && length <= engine.pass.maxTokens)
+    (self.engine, self.blas, self.length, makesUp) = (engine, blas, length, text != nil)
+    hidden = engine.model.configuration.hidden
+    let wanted = max(1, maxTokens / length)
+    if let text {
+      let all = try TextChunks(text, engine, length: length)
+      guard all.count > 0 else { throw .calibrationTooShort(tokens: all.tokens.count, needed: length) }
+      // Spread over the text, so that no part of it counts alone.
+      let count = min(wanted, all.count)
+      chunks = (0..<count).map { all[$0 * all.count / count] }
+    } else {
+      chunks = Self.randomChunks(wanted, length: length, vocabulary: engine.model.configuration.vocab)
+    }
+    do throws(SystemError) {
+      original = try AlignedBuffer(count: chunks.count * length * hidden)
+      quantized = try AlignedBuffer(count: chunks.count * length * hidden)
+    } catch {
+      throw .system(error)
+    }
+    recorder = InputRecorder(maxTokens: length)
+    other = InputRecorder(maxTokens: length)
+  }
+
+  private static func randomChunks(_ count: Int, length: Int, vocabulary: Int) -> [[TokenID]] {
+    // A fixed seed: the same model gives the same file.
+    var state: UInt64 = 0x5851_F42D_4C95_7F2D
+    return (0..<count).map { _ in
+      (0..<length).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return TokenID((state >> 33) % UInt64(vocabulary))
+      }
+    }
+  }
+
+  /// Tokens that are computed.
+  public var tokens: Int { chunks.count * length }
+
+  /// Goes through embedding, layers and head.
+  /// - Parameters:
+  ///   - progress: told how many of the steps are done, and asked whether to go on.
+  ///   - failure: makes the caller's error of one of this class's.
+  ///   - quantize: called for every set of inputs in order, which are gone when it returns; what it gives back takes the
+  ///     place of the matrices.
+  /// - Returns: false if `progress` ended it.
+  public func run<Failure: Error>(
+    progress: (_ done: Int, _ of: Int) -> Bool, failure: (GenerationError) -> Failure,
+    quantize: (Inputs) throws(Failure) -> [Replacement]
+  ) throws(Failure) -> Bool {
+    let layers = engine.model.configuration.layers
+    let isTied = engine.model.embeddingName == engine.model.headName
+    let steps = layers + 2
+    func attempt(_ body: () throws(GenerationError) -> Void) throws(Failure) {
+      do { try body() } catch { throw failure(error) }
+    }
+    guard progress(0, steps) else { return false }
+    // A head that is the embedding too must be rounded before the stream begins, so its inputs are the original's.
+    try attempt { () throws(GenerationError) in try prepareEmbedding(isTied: isTied) }
+    try hand(over: quantize, failure)
+    try attempt { () throws(GenerationError) in try embed(into: quantized) }
+    for layer in 0..<layers {
+      guard progress(layer + 1, steps) else { return false }
+      try attempt { () throws(GenerationError) in try gather(layer: layer) }
+      try hand(over: quantize, failure)
+      try attempt { () throws(GenerationError) in try advance(quantized, layer: layer) }
+    }
+    guard progress(steps - 1, steps) else { return false }
+    if !isTied {
+      try attempt { () throws(GenerationError) in try gatherHead(isLast: true) }
+      try hand(over: quantize, failure)
+    }
+    return progress(steps, steps)
+  }
+
+  private func hand<Failure: Error>(
+    over quantize: (Inputs) throws(Failure) -> [Replacement], _ failure: (GenerationError) -> Failure
+  ) throws(Failure) {
+    if let fault = recorder.failure ?? other.failure { throw failure(.system(fault)) }
+    for set in sets {
+      let inputs = Inputs(
+        readers: set.readers, columns: set.moments.columns, moments: set.moments.sums.view,
+        cross: set.cross?.sums.view)
+      try replace(quantize(inputs), failure)
+    }
+    if sets.isEmpty {
+      let name = engine.model.embeddingName
+      try replace(quantize(Inputs(readers: [name], columns: hidden, moments: nil, cross: nil)), failure)
+    }
+    sets.removeAll()
+  }
+
+  private func replace<Failure: Error>(
+    _ replacements: [Replacement], _ failure: (GenerationError) -> Failure
+  ) throws(Failure) {
+    for made in replacements {
+      do throws(SystemError) {
+        try engine.model.replace(made.name, type: made.type, blocks: made.blocks)
+      } catch {
+        throw failure(.system(error))
+      }
+    }
+  }
+
+  // MARK: Steps
+
+  /// The original stream behind the embedding and, where the head is the same matrix, the head's moments.
+  private func prepareEmbedding(isTied: Bool) throws(GenerationError) {
+    try embed(into: original)
+    guard isTied else { return }
+    for layer in 0..<engine.model.configuration.layers { try advance(original, layer: layer) }
+    try gatherHead(isLast: false)
+    try embed(into: original)
+  }
+
+  private func embed(into stream: AlignedBuffer<Float>) throws(GenerationError) {
+    try forEachChunk { part throws(GenerationError) in engine.pass.residual.copy(to: part(stream)) }
+  }
+
+  /// Computes a layer of a stream for all chunks.
+  private func advance(_ stream: AlignedBuffer<Float>, layer: Int) throws(GenerationError) {
+    try forEachChunk { part throws(GenerationError) in compute(part(stream), layer: layer, keep: true) }
+  }
+
+  /// The moments of a layer's inputs, in both streams; the original one goes on behind the layer.
+  private func gather(layer: Int) throws(GenerationError) {
+    try forEachChunk { part throws(GenerationError) in
+      recorder.clear()
+      engine.pass.observer = recorder
+      compute(part(original), layer: layer, keep: true)
+      other.clear()
+      engine.pass.observer = other
+      compute(part(quantized), layer: layer, keep: false)
+      engine.pass.observer = nil
+      try addRecords(cross: makesUp)
+    }
+    recorder.forget()
+    other.forget()
+  }
+
+  private func gatherHead(isLast: Bool) throws(GenerationError) {
+    try forEachChunk { part throws(GenerationError) in
+      recorder.clear()
+      other.clear()
+      observeHead(part(original), by: recorder)
+      observeHead(part(isLast ? quantized : original), by: other)
+      try addRecords(cross: isLast && makesUp)
+    }
+    recorder.forget()
+    other.forget()
+  }
+
+  private func observeHead(_ stream: View<Float>, by observer: InputRecorder) {
+    stream.copy(to: engine.pass.residual)
+    engine.pass.observer = observer
+    for first in stride(from: 0, to: length, by: ForwardPass.maxLogitRows) {
+      engine.pass.observeHead(rows: first..<min(first + ForwardPass.maxLogitRows, length))
+    }
+    engine.pass.observer = nil
+  }
+
+  /// Adds what the two recorders saw of one chunk.
+  private func addRecords(cross: Bool) throws(GenerationError) {
+    do throws(SystemError) {
+      for (before, now) in zip(recorder.records, other.records) {
+        if !sets.contains(where: { $0.readers == now.readers }) {
+          let moments = try SecondMoments(columns: now.columns, blas: blas, pool: engine.pool)
+          let both = cross ? try SecondMoments(columns: now.columns, blas: blas, pool: engine.pool) : nil
+          sets.append((now.readers, moments, both))
+        }
+        guard let set = sets.first(where: { $0.readers == now.readers }) else { continue }
+        set.moments.add(now.rows.part(0, now.count), now.rows.part(0, now.count))
+        set.cross?.add(before.rows.part(0, before.count), now.rows.part(0, now.count))
+      }
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  private func compute(_ stream: View<Float>, layer: Int, keep: Bool) {
+    stream.copy(to: engine.pass.residual)
+    engine.pass.run(layer: layer)
+    if keep { engine.pass.residual.copy(to: stream) }
+  }
+
+  /// Prepares the pass for each chunk in turn; `part` finds the chunk's place in a stream.
+  private func forEachChunk(
+    _ body: ((AlignedBuffer<Float>) -> View<Float>) throws(GenerationError) -> Void
+  ) throws(GenerationError) {
+    for index in chunks.indices {
+      let sequence = KVSequence(engine.cache)
+      engine.pass.begin()
+      guard engine.pass.append(chunks[index], to: sequence) else {
+        throw .promptTooLong(tokens: length, context: engine.context)
+      }
+      engine.pass.embedTokens()
+      try body { $0.part(index * length * hidden, length * hidden) }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Compute
+import Quantization
+
+/// Sees what a model's matrices are multiplied with.
+public protocol ActivationObserver: AnyObject {
+  /// - Parameters:
+  ///   - rows: [tokens, columns], valid during the call.
+  ///   - readers: the matrices that read these inputs, as the file names them.
+  func observe(_ rows: View<Float>, columns: Int, readers: [String])
+}
+
+/// A pass taken apart into its layers, so that one layer can be computed for a whole text before the next.
+///
+/// Use: `begin` and `append` as ever, then `embedTokens`, then `run(layer:)` after the residual stream was put to what it
+/// was behind the layer before.
+extension ForwardPass {
+  /// residual = embeddings of the appended tokens
+  public func embedTokens() { embed() }
+
+  /// Computes one layer. `embedTokens` must have run for these tokens, since it also prepares their positions.
+  public func run(layer: Int) { model.family.run(layer: layer, self) }
+
+  /// [tokens, hidden]: the residual stream of the rows so far.
+  public var residual: View<Float> { state.residual.part(0, count * model.configuration.hidden) }
+}
+
+extension Model {
+  public var embeddingName: String { embedding.name }
+  public var headName: String { head.name }
+
+  /// Rows and columns of a matrix, or nil where the model has none of that name.
+  public func shape(ofMatrix name: String) -> (rows: Int, columns: Int)? {
+    matrix(name).map { ($0.rows, $0.columns) }
+  }
+
+  /// Decodes row `row` of a matrix to floats.
+  /// - Precondition: the model has a matrix of this name, with that row; destination.count is its columns.
+  public func readRow(_ row: Int, ofMatrix name: String, to destination: View<Float>) {
+    guard let matrix = matrix(name) else { preconditionFailure("no matrix \(name)") }
+    matrix.unpack(row: row, to: destination)
+  }
+
+  /// Puts other numbers in the place of a matrix's, for the passes that follow. For the reference path only, whose passes
+  /// do not depend on how matrices are packed; no pass may be running.
+  /// - Parameters:
+  ///   - type, blocks: all rows as a file of that type holds them.
+  /// - Precondition: the model has a matrix of this name.
+  public func replace(_ name: String, type: TensorType, blocks: View<UInt8>) throws(SystemError) {
+    guard let matrix = matrix(name) else { preconditionFailure("no matrix \(name)") }
+    try matrix.replace(type: type, blocks: blocks)
+  }
+
+  private func matrix(_ name: String) -> Linear? {
+    let matrices = family.layers.flatMap { $0.inputReaders + [$0.attention.output, $0.feedForward.down] }
+    return (matrices + [embedding, head]).first { $0.name == name }
+  }
+}

@@ -1,0 +1,167 @@
+import Compute
+import HostileFiles
+import Quantization
+import Testing
+import Transformers
+
+@testable import Generation
+
+/// Error compensation through whole models, and the importance of their columns.
+@Suite struct CalibrationTests {
+  private static func reference() throws -> MatrixProduct { .reference(try OpenBLAS.load()) }
+
+  private static func matrices(_ engine: Engine) -> [String] {
+    (0..<2).flatMap { layer in
+      ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"].map {
+        "blk.\(layer).\($0).weight"
+      }
+    } + Set([engine.model.embeddingName, engine.model.headName]).sorted()
+  }
+
+  private static func divergence(_ model: Engine, _ architecture: String) throws -> Double {
+    let evaluation = try ReferenceEvaluation(
+      model, reference: SmallModel.engine(architecture, product: reference()),
+      text: SmallModel.text(tokens: 64 * 12), chunkLength: 64)
+    for _ in 0..<10 { try evaluation.scoreNextChunk() }
+    return evaluation.divergence.mean
+  }
+
+  /// The whole point: predictions that are nearer to the original's than the weighted search's, at the same bits.
+  ///
+  /// Qwen 3 is left out: with weights drawn at random its normed queries and keys make so much of small errors that
+  /// neither method is reliably ahead. Trained models are what `Benchmarks/QUALITY.md` measures.
+  @Test(arguments: GGUFBuilder.architectures.filter { $0 != "qwen3" })
+  func compensationBeatsTheSearch(_ architecture: String) throws {
+    let search = try SmallModel.engine(architecture, product: Self.reference())
+    let encoder = try #require(RowEncoder(type: .q5_0, rounding: .search))
+    for name in Self.matrices(search) {
+      let shape = try #require(search.model.shape(ofMatrix: name))
+      let values = try AlignedBuffer<Float>(count: shape.rows * shape.columns)
+      for row in 0..<shape.rows {
+        search.model.readRow(row, ofMatrix: name, to: values.part(row * shape.columns, shape.columns))
+      }
+      let blocks = try AlignedBuffer<UInt8>(count: shape.rows * encoder.rowBytes(columns: shape.columns))
+      encoder.encode(values.view, columns: shape.columns, to: blocks.view)
+      try search.model.replace(name, type: .q5_0, blocks: blocks.view)
+    }
+    let engine = try SmallModel.engine(architecture, product: Self.reference())
+    let compensated = try CompensatedMatrices(
+      engine, blas: OpenBLAS.load(),
+      types: Dictionary(uniqueKeysWithValues: Self.matrices(engine).map { ($0, TensorType.q5_0) }),
+      text: SmallModel.text(tokens: 64 * 60), maxTokens: 64 * 40)
+    var steps: [Int] = []
+    #expect(
+      try compensated.run { done, all in
+        steps.append(done)
+        return all == 4
+      })
+    #expect(steps == [0, 1, 2, 3, 4] && compensated.calibrationTokens == 64 * 40)
+    for name in Self.matrices(engine) {
+      let shape = try #require(engine.model.shape(ofMatrix: name))
+      #expect(compensated.blocks(of: name)?.count == shape.rows * shape.columns / 32 * 22, "\(name)")
+    }
+    // The engine holds the rounded matrices now.
+    let (after, before) = (try Self.divergence(engine, architecture), try Self.divergence(search, architecture))
+    #expect(after < 0.8 * before, "\(architecture): \(after) against \(before)")
+  }
+
+  @Test func stopsWhenToldTo() throws {
+    let engine = try SmallModel.engine("llama", product: Self.reference())
+    let compensated = try CompensatedMatrices(
+      engine, blas: OpenBLAS.load(), types: [:], text: nil, maxTokens: 128)
+    #expect(try compensated.run { done, _ in done < 2 } == false)
+  }
+
+  @Test func refusesATextThatIsTooShort() throws {
+    let engine = try SmallModel.engine("llama", product: Self.reference())
+    #expect(throws: GenerationError.self) {
+      try CompensatedMatrices(engine, blas: OpenBLAS.load(), types: [:], text: Array("ab".utf8), maxTokens: 64)
+    }
+  }
+
+  /// The first layer reads normalised embeddings, which can be computed by hand.
+  @Test(arguments: [7, 64])
+  func importanceIsTheSumOfSquares(_ batch: Int) throws {
+    let engine = try SmallModel.engine("qwen3", batch: batch, product: Self.reference())
+    let text = SmallModel.text(tokens: 200)
+    let collection = try ImportanceCollection(engine, text: text, chunkLength: 64)
+    #expect(collection.available == collection.tokenCount / 64 && collection.available >= 2)
+    while collection.done < collection.available { try collection.addNextChunk() }
+    let inputs = collection.inputs
+    #expect(inputs.map(\.readers.count) == [3, 1, 2, 1, 3, 1, 2, 1, 1])
+    #expect(inputs.allSatisfy { $0.tokens == 64 * collection.available && $0.sums.allSatisfy { $0 > 0 } })
+    #expect(inputs[0].readers == ["q", "k", "v"].map { "blk.0.attn_\($0).weight" })
+    #expect(inputs[8].readers == [engine.model.headName])
+
+    // The mean square of each token's embedding is normed to 1, then weighted.
+    let chunks = try TextChunks(text, engine, length: 64)
+    var expected = [Double](repeating: 0, count: 32)
+    let row = try AlignedBuffer<Float>(count: 32)
+    for index in 0..<chunks.count {
+      for token in chunks[index] {
+        engine.model.readRow(Int(token), ofMatrix: engine.model.embeddingName, to: row.view)
+        let square = (0..<32).reduce(0.0) { $0 + Double(row.view[$1]) * Double(row.view[$1]) } / 32 + 1e-5
+        for column in 0..<32 { expected[column] += Double(row.view[column]) * Double(row.view[column]) / square }
+      }
+    }
+    let norm = try #require(NormWeights.first(of: "qwen3"))
+    for column in 0..<32 {
+      let wanted = expected[column] * Double(norm[column]) * Double(norm[column])
+      #expect(abs(inputs[0].sums[column] / wanted - 1) < 1e-4, "column \(column)")
+    }
+  }
+}
+
+/// What `SmallModel` gave the first norm.
+private enum NormWeights {
+  static func first(of architecture: String) -> [Float]? {
+    guard
+      let tensor = SmallModel.tensors(architecture).first(where: {
+        $0.name.elementsEqual("blk.0.attn_norm.weight".utf8)
+      })
+    else { return nil }
+    return tensor.data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+  }
+}
+
+/// `eval --reference` on small models.
+@Suite struct ReferenceEvaluationTests {
+  @Test func aModelDoesNotDivergeFromItself() throws {
+    let product = MatrixProduct.reference(try OpenBLAS.load())
+    let text = SmallModel.text(tokens: 64 * 6)
+    let evaluation = try ReferenceEvaluation(
+      SmallModel.engine("llama", product: product), reference: SmallModel.engine("llama", batch: 48, product: product),
+      text: text, chunkLength: 64)
+    let alone = try PerplexityEvaluation(SmallModel.engine("llama", product: product), text: text, chunkLength: 64)
+    #expect(evaluation.available == alone.available && evaluation.available > 2)
+    for _ in 0..<3 {
+      try evaluation.scoreNextChunk()
+      try alone.scoreNextChunk()
+    }
+    #expect(evaluation.divergence.tokens == 3 * 31 && evaluation.divergence.mean < 1e-9)
+    #expect(evaluation.divergence.agreement == 1)
+    #expect(abs(evaluation.result.value / alone.result.value - 1) < 1e-5)
+    #expect(abs(evaluation.result.value / evaluation.referenceResult.value - 1) < 1e-5)
+  }
+
+  /// 8-bit activations against F32, and the means of chunks against the whole.
+  @Test func seesWhatTheIntegerPathCosts() throws {
+    let reference = MatrixProduct.reference(try OpenBLAS.load())
+    let evaluation = try ReferenceEvaluation(
+      SmallModel.engine("qwen2", product: .integer), reference: SmallModel.engine("qwen2", product: reference),
+      text: SmallModel.text(tokens: 64 * 6), chunkLength: 64)
+    for _ in 0..<4 { try evaluation.scoreNextChunk() }
+    let means = evaluation.chunkMeans
+    #expect(means.count == 4 && means.allSatisfy { $0 >= 0 })
+    #expect(abs(means.reduce(0, +) / 4 - evaluation.divergence.mean) < 1e-12)
+    #expect(evaluation.divergence.mean < 1e-3)
+  }
+
+  @Test func refusesOtherTokens() throws {
+    #expect(throws: GenerationError.self) {
+      try ReferenceEvaluation(
+        SmallModel.engine("llama", product: .integer), reference: SmallModel.engine("gemma3", product: .integer),
+        text: SmallModel.text(tokens: 300), chunkLength: 64)
+    }
+  }
+}
