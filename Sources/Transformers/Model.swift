@@ -17,7 +17,7 @@ import Quantization
 
   /// Reads the model of a GGUF file and packs its weights on the pool's threads.
   /// - Throws: `ModelError` naming the key or tensor that is missing, wrong or not supported.
-  public init(_ file: GGUFFile, pool: WorkerPool) throws(ModelError) {
+  public init(_ file: ModelFile, pool: WorkerPool) throws(ModelError) {
     let architecture = try Self.architecture(of: file)
     guard let type = families[architecture] else { throw Self.unknown(architecture, file) }
     let configuration = try ModelConfiguration(file, architecture: architecture)
@@ -59,14 +59,14 @@ import Quantization
   }
 
   /// The architecture that a file names, if there is a family for it.
-  static func architecture(of file: GGUFFile) throws(ModelError) -> String {
+  static func architecture(of file: ModelFile) throws(ModelError) -> String {
     let name: String
     do { name = try file.metadata.requiredString("general.architecture") } catch { throw .file(error) }
     guard families[name] != nil else { throw unknown(name, file) }
     return name
   }
 
-  private static func unknown(_ architecture: String, _ file: GGUFFile) -> ModelError {
+  private static func unknown(_ architecture: String, _ file: ModelFile) -> ModelError {
     let known = families.keys.sorted().joined(separator: ", ")
     return .unsupported(
       path: file.path, key: "general.architecture", expected: "one of \(known)", found: "\"\(architecture)\"")

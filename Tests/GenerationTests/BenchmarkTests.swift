@@ -28,7 +28,7 @@ import Transformers
   /// Every case runs on a real model and its speed is kept; a ceiling counts the bytes that a step reads.
   @Test func measuresAModel() throws {
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let file = try GGUFFile(path: tests.appending(path: "Fixtures/families/llama3.Q4_0.gguf").path)
+    let file = try ModelFile(path: tests.appending(path: "Fixtures/families/llama3.Q4_0.gguf").path)
     var options = Engine.Options(threads: 2)
     options.batch = 8
     options.context = 64

@@ -65,7 +65,7 @@ enum Bench {
     options.context = cases.map(\.positions).max() ?? 64
     console.progress("farthing: loading, \(threads) threads")
     let start = Clock.nowNanos()
-    let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
+    let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
     let engine = try failing { () throws(GenerationError) in try Engine(file, options) }
     let loadNanos = Clock.nowNanos() - start
     console.progress("farthing: measuring what this machine can do, \(threads) threads")

@@ -38,7 +38,7 @@ struct BenchReport {
   var throttledNanos: Int64?
 
   init(path: String, kernels: Kernels) throws(CommandFailure) {
-    let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
+    let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
     self.path = path
     model = path.split(separator: "/").last.map(String.init) ?? path
     quantization = Model.quantization(of: file)

@@ -98,9 +98,12 @@ enum Machines {
 
   private static func lines(_ machine: Machine, on day: CivilDate) -> [String] {
     var lines = ["\(machine.id) (\(machine.kind.rawValue), \(machine.currency))"]
-    lines.append(
-      "\(machine.vcpus) vCPU, \(machine.memoryGiB) GiB, \(machine.arch) \(machine.cpuFamily) "
-        + "[\(machine.isa.joined(separator: " "))] (inferred: detect at run time)")
+    let memory = machine.memoryGiB == ExactDecimal(0) ? "memory unknown" : "\(machine.memoryGiB) GiB"
+    let processor = [machine.arch, machine.cpuFamily, machine.isa.joined(separator: " ")].filter { !$0.isEmpty }
+    lines.append("\(machine.vcpus) vCPU, \(memory)")
+    if !processor.isEmpty {
+      lines.append("processor: \(processor.joined(separator: ", ")) (inferred: detect at run time)")
+    }
     for (name, rate) in [
       ("on demand", machine.onDemand), ("one year", machine.oneYear), ("three years", machine.threeYear),
       ("spot", machine.spot?.median), ("spot from", machine.spot?.range?.low), ("spot to", machine.spot?.range?.high),

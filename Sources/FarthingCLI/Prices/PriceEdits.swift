@@ -258,7 +258,7 @@ enum PriceEdits {
         "\(difference.kind.rawValue) \(printable(difference.id))"
           + (difference.kind == .changed ? ": " + changes.joined(separator: ", ") : ""))
     }
-    try console.out.line("\(differences.count) differences")
+    try console.out.line(differences.count == 1 ? "1 difference" : "\(differences.count) differences")
   }
 
   private static func validate(_ half: PriceCommands.Half) -> Command {

@@ -111,8 +111,17 @@ public struct Flip: Sendable, Hashable {
     return steps + [1_000_000_000]
   }()
 
+  /// From the API a change to machines is looked for first: that the machines would not even keep the limits any more
+  /// is a change too, but it leaves everything at the API.
   /// - Throws: `overflow`.
   static func nearest(to scenario: Scenario, from verdict: Verdict) throws(PricingError) -> Flip? {
+    if verdict == .api, let flip = try search(scenario, from: verdict, to: [.selfHost, .hybrid]) { return flip }
+    return try search(scenario, from: verdict, to: Set(Verdict.allCases.filter { $0 != verdict }))
+  }
+
+  private static func search(
+    _ scenario: Scenario, from verdict: Verdict, to wanted: Set<Verdict>
+  ) throws(PricingError) -> Flip? {
     var inner: (up: Int64, down: Int64) = (1_000_000, 1_000_000)
     for step in ladder {
       let down = 1_000_000_000_000 / step
@@ -120,8 +129,10 @@ public struct Flip: Sendable, Hashable {
       for lever in levers(of: scenario) {
         for (near, far) in [(inner.up, step), (inner.down, down)] {
           let there = try scenario.scaled(lever, millionths: far).verdict()
-          guard there != verdict else { continue }
-          found.append(try narrowed(scenario, lever, from: verdict, near: near, far: far))
+          guard wanted.contains(there) else { continue }
+          if let flip = try narrowed(scenario, lever, from: verdict, to: wanted, near: near, far: far) {
+            found.append(flip)
+          }
         }
       }
       if let best = found.min(by: { $0.size < $1.size }) { return best }
@@ -141,34 +152,39 @@ public struct Flip: Sendable, Hashable {
     millionths >= 1_000_000 ? millionths : 1_000_000_000_000 / max(1, millionths)
   }
 
-  /// The factor between `near`, where the verdict is the old one, and `far`, where it is not, that is closest to one
-  /// and short to write.
+  /// The factor between `near`, where the verdict is not wanted, and `far`, where it is, that is closest to one and
+  /// short to write; nil where half of the change gives a third verdict.
   private static func narrowed(
-    _ scenario: Scenario, _ lever: Scenario.Lever, from verdict: Verdict, near: Int64, far: Int64
-  ) throws(PricingError) -> Flip {
+    _ scenario: Scenario, _ lever: Scenario.Lever, from verdict: Verdict, to wanted: Set<Verdict>, near: Int64,
+    far: Int64
+  ) throws(PricingError) -> Flip? {
     var (near, far) = (near, far)
     while abs(far - near) > 1 {
       let middle = (near + far) / 2
-      if try scenario.scaled(lever, millionths: middle).verdict() == verdict { near = middle } else { far = middle }
+      if try wanted.contains(scenario.scaled(lever, millionths: middle).verdict()) {
+        far = middle
+      } else {
+        near = middle
+      }
     }
     // Verdicts need not change only once on the way: what half of a change does already is the change to name.
     for _ in 0..<40 {
       let half = Scenario.unscaled + (far - Scenario.unscaled) / 2
       if half == far || half == Scenario.unscaled { break }
-      if try scenario.scaled(lever, millionths: half).verdict() == verdict { break }
+      guard try wanted.contains(scenario.scaled(lever, millionths: half).verdict()) else { break }
       far = half
     }
     let exact = far
-    for digits in 2...6 {
+    for digits in 2...12 {
       let short = Self.shortened(exact, digits: digits)
       let half = Scenario.unscaled + (short - Scenario.unscaled) / 2
       let there = try scenario.scaled(lever, millionths: short).verdict()
-      if there != verdict, try scenario.scaled(lever, millionths: half).verdict() == verdict {
+      guard wanted.contains(there) else { continue }
+      if try scenario.scaled(lever, millionths: half).verdict() == verdict {
         return Flip(lever: lever, millionths: short, verdict: there)
       }
     }
-    return Flip(
-      lever: lever, millionths: exact, verdict: try scenario.scaled(lever, millionths: exact).verdict())
+    return nil
   }
 
   /// Fewer digits of the change, further from one.

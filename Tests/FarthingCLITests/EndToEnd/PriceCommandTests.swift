@@ -134,6 +134,29 @@ import Testing
     }
   }
 
+  /// In euros with a monthly cap of 3.50, in dollars: 3.78735 + disk 0.86568 + address 0.54105 + egress 0.010821 +
+  /// labour 5.
+  @Test func anotherCurrencyNeedsADatedRate() throws {
+    try inFolder { environment, _ in
+      _ = try json(
+        [
+          "vms", "add", "provider=h", "region=fsn1", "type=CX22", "vcpus=2", "currency=EUR", "on_demand_per_hour=0.01",
+          "billing=hour", "monthly_cap=3.5", "address_per_month=0.5", "egress_per_gib=0.001", "disk_per_gib_month=0.04",
+          "source=s", "as_of=2026-11-01",
+        ], environment)
+      let words =
+        workload + ["--requests-per-day", "1000", "--vm", "CX22", "--latency", "none"]
+        + ["--address", "--egress-gib", "10", "--disk-gib", "20", "--labour-per-month", "5"]
+      for late in [[], ["--exchange", "EUR=1.0821@2027-11-20"]] {
+        let outcome = try BuiltBinary.run(BuiltBinary.path, words + late, environment: environment)
+        #expect(outcome.status == 2 && outcome.error.contains("no rate from EUR to USD is known"))
+      }
+      let answer = try json(words + ["--exchange", "EUR=1.0821@2026-11-20"], environment)
+      let own = try #require(answer["self_host"] as? [String: Any])
+      #expect(own["per_hour"] as? String == "0.010821" && own["per_month"] as? String == "10.204901")
+    }
+  }
+
   @Test func whatCostNeedsIsNamed() throws {
     try inFolder { environment, _ in
       for (left, reason) in [

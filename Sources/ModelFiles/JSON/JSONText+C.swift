@@ -4,28 +4,29 @@ import Glibc
 /// A JSON text, read whole. Keys and strings are bytes (jansson's), so that canonically equivalent ones stay apart.
 ///
 /// Duplicate keys, ill-formed UTF-8, more than 2,048 levels and files past a limit are refused.
-@safe package final class JSONDocument: @unchecked Sendable {
+@safe package final class JSONText<Failure: JSONFailure>: @unchecked Sendable {
   /// The largest file that is read; the largest vocabularies known are a tenth of it.
-  static let maximumBytes = 512 << 20
+  package static var maximumBytes: Int { 512 << 20 }
 
+  /// The file, or what stands for it in errors.
+  package let name: String
   // Never changed after `init`, and jansson only reads it: safe to share.
-  fileprivate let top: UnsafeMutablePointer<json_t>
+  private let top: UnsafeMutablePointer<json_t>
 
   /// Reads a file.
-  package convenience init(path: String) throws(TokenizerError) {
+  package convenience init(path: String) throws(Failure) {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw Self.unreadable(path) }
     defer { close(file) }
     var status = stat()
     guard unsafe fstat(file, &status) == 0 else { throw Self.unreadable(path) }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw TokenizerError(.unreadable, at: path, "not a regular file")
+      throw Self.fault(.unreadable, path, "not a regular file")
     }
     let count = Int(status.st_size)
-    guard count > 0 else { throw TokenizerError(.malformed, at: path, "an empty file") }
+    guard count > 0 else { throw Self.fault(.malformed, path, "an empty file") }
     guard count <= Self.maximumBytes else {
-      throw TokenizerError(
-        .limitExceeded, at: path, "a file of \(count) bytes; at most \(Self.maximumBytes) are read")
+      throw Self.fault(.limitExceeded, path, "a file of \(count) bytes; at most \(Self.maximumBytes) are read")
     }
     let mapping = unsafe mmap(nil, count, PROT_READ, MAP_PRIVATE, file, 0)
     guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else { throw Self.unreadable(path) }
@@ -34,25 +35,29 @@ import Glibc
   }
 
   /// Reads a text; `name` stands for it in errors.
-  package convenience init(_ text: [UInt8], name: String) throws(TokenizerError) {
-    guard !text.isEmpty else { throw TokenizerError(.malformed, at: name, "an empty text") }
+  package convenience init(_ text: [UInt8], name: String) throws(Failure) {
+    guard !text.isEmpty else { throw Self.fault(.malformed, name, "an empty text") }
     let document = unsafe text.withUnsafeBytes { bytes in
-      unsafe Result { () throws(TokenizerError) in unsafe try Self.parse(bytes, name: name) }
+      unsafe Result { () throws(Failure) in unsafe try Self.parse(bytes, name: name) }
     }
-    unsafe self.init(owning: try document.get())
+    unsafe self.init(owning: try document.get(), name: name)
   }
 
-  private convenience init(_ bytes: UnsafeRawBufferPointer, name: String) throws(TokenizerError) {
-    unsafe self.init(owning: try Self.parse(bytes, name: name))
+  /// Reads the text in some bytes; `name` stands for it in errors.
+  package convenience init(_ bytes: UnsafeRawBufferPointer, name: String) throws(Failure) {
+    unsafe self.init(owning: try Self.parse(bytes, name: name), name: name)
   }
 
-  private init(owning top: UnsafeMutablePointer<json_t>) { unsafe self.top = top }
+  private init(owning top: UnsafeMutablePointer<json_t>, name: String) {
+    unsafe self.top = top
+    self.name = name
+  }
 
   deinit { unsafe json_decref(top) }
 
   private static func parse(
     _ bytes: UnsafeRawBufferPointer, name: String
-  ) throws(TokenizerError) -> UnsafeMutablePointer<json_t> {
+  ) throws(Failure) -> UnsafeMutablePointer<json_t> {
     var error = json_error_t()
     let flags = Int(JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES)
     let top = unsafe json_loadb(bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count, flags, &error)
@@ -60,12 +65,15 @@ import Glibc
     let reason = unsafe withUnsafeBytes(of: error.text) { text in
       unsafe String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
     }
-    throw TokenizerError(.malformed, at: name, "not JSON at line \(error.line), column \(error.column): \(reason)")
+    throw fault(.malformed, name, "not JSON at line \(error.line), column \(error.column): \(reason)")
   }
 
-  private static func unreadable(_ path: String) -> TokenizerError {
-    let reason = unsafe String(cString: strerror(errno))
-    return TokenizerError(.unreadable, at: path, reason)
+  private static func unreadable(_ path: String) -> Failure {
+    fault(.unreadable, path, unsafe String(cString: strerror(errno)))
+  }
+
+  private static func fault(_ kind: JSONFault.Kind, _ name: String, _ message: String) -> Failure {
+    Failure(JSONFault(kind: kind, file: name, path: nil, message: message))
   }
 
   package var root: JSONNode { unsafe JSONNode(document: self, node: top) }
@@ -75,10 +83,11 @@ import Glibc
 @safe package struct JSONNode: Sendable {
   package enum Kind: Sendable { case object, array, string, integer, real, bool, null }
 
-  private let document: JSONDocument
+  /// The text, which keeps the node alive.
+  private let document: any AnyObject & Sendable
   nonisolated(unsafe) private let node: UnsafeMutablePointer<json_t>
 
-  fileprivate init(document: JSONDocument, node: UnsafeMutablePointer<json_t>) {
+  fileprivate init(document: any AnyObject & Sendable, node: UnsafeMutablePointer<json_t>) {
     self.document = document
     unsafe self.node = node
   }
@@ -95,12 +104,12 @@ import Glibc
     }
   }
 
-  var bool: Bool? { kind == .bool ? unsafe node.pointee.type == JSON_TRUE : nil }
+  package var bool: Bool? { kind == .bool ? unsafe node.pointee.type == JSON_TRUE : nil }
   package var integer: Int? { kind == .integer ? unsafe Int(json_integer_value(node)) : nil }
   package var real: Double? { kind == .real || kind == .integer ? unsafe json_number_value(node) : nil }
 
   /// The bytes of a string. They are the document's, and so last as long as this node.
-  var string: UnsafeBufferPointer<UInt8>? {
+  package var string: UnsafeBufferPointer<UInt8>? {
     guard kind == .string, let text = unsafe json_string_value(node) else { return nil }
     let bytes = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
     return unsafe UnsafeBufferPointer(start: bytes, count: json_string_length(node))
@@ -137,9 +146,9 @@ import Glibc
   }
 
   /// Calls `body` with the members of an object, in the order of the text.
-  func forEachMember(
-    _ body: (UnsafeBufferPointer<UInt8>, JSONNode) throws(TokenizerError) -> Void
-  ) throws(TokenizerError) {
+  package func forEachMember<Failure>(
+    _ body: (UnsafeBufferPointer<UInt8>, JSONNode) throws(Failure) -> Void
+  ) throws(Failure) {
     guard kind == .object else { return }
     var place = unsafe json_object_iter(node)
     while let here = unsafe place {

@@ -1,34 +1,56 @@
 import Compute
+import Glibc
 import Quantization
 
-/// A GGUF model file, versions 2 and 3, also split into parts, also of a vocabulary only.
+/// A model as it lies on the disk, in the terms of GGUF whatever its format: a GGUF file (versions 2 and 3, also split
+/// into parts, also of a vocabulary only), or a folder that Hugging Face's transformers wrote.
+///
+/// A folder's configuration becomes the keys that GGUF has for it, without those of the vocabulary, and its tensors get
+/// GGUF's names. Vectors, which GGUF keeps in F32, are decoded when the folder is opened; matrices stay where they are,
+/// and where GGUF has another order of rows, `TensorInfo` says so.
 ///
 /// - Ownership: maps the file (each part) and keeps it mapped; all bytes it hands out live as long as it does.
 /// - Threads: immutable; safe from any thread.
 /// - Errors: everything is checked when the file is opened; a tensor of a type that is not computed with is an error
 ///   only where it is asked for to be loaded.
-public final class GGUFFile: Sendable {
-  /// The path it was opened by; of a split model, the first part.
+public final class ModelFile: Sendable {
+  /// The path it was opened by; of a split model, the first part; of a folder, the folder.
   public let path: String
-  /// The format's version, 2 or 3.
-  public let version: UInt32
+  /// The version of GGUF, 2 or 3; nil for a folder.
+  public let version: UInt32?
   /// The metadata; of a split model, of its first part.
   public let metadata: GGUFMetadata
   /// The tensors that can be loaded, in the order of the file.
   public let tensors: [TensorInfo]
   /// The tensors that cannot be loaded, since their type is not computed with.
   public let unreadableTensors: [UnreadableTensor]
-  /// The mapped parts; one for a file that is not split.
+  /// The mapped parts; one for a file that is not split. Of a folder, its files of tensors, and behind them the decoded
+  /// vectors, which are in memory only.
   public let parts: [MappedFile]
   /// Positions in `tensors`, and behind them in `unreadableTensors`.
   private let index: NameIndex
 
-  /// Opens the file at `path`, and with the first part of a split model all other parts beside it.
+  /// Opens the file at `path`, and with the first part of a split model all other parts beside it; or the folder.
   public convenience init(path: String) throws(ModelFileError) {
-    try self.init(first: try GGUFFile.map(path)) { (partPath) throws(ModelFileError) in try GGUFFile.map(partPath) }
+    if Files.isDirectory(path) {
+      try self.init(folder: path) { (path) throws(ModelFileError) in try ModelFile.mapIfPresent(path) }
+      return
+    }
+    try self.init(first: try ModelFile.map(path)) { (partPath) throws(ModelFileError) in try ModelFile.map(partPath) }
   }
 
-  /// Reads a model that is in memory already.
+  /// Reads a folder.
+  /// - Parameter open: maps the file with the given path, or gives nil where there is none.
+  package init(
+    folder: String, open: (String) throws(ModelFileError) -> MappedFile?
+  ) throws(ModelFileError) {
+    let model = try HuggingFaceModel(folder: folder, open: open)
+    (path, version, metadata, tensors) = (folder, nil, model.metadata, model.tensors)
+    (parts, unreadableTensors) = (model.parts, [])
+    index = NameIndex(tensors.map(\.name))
+  }
+
+  /// Reads a GGUF model that is in memory already.
   /// - Parameter openPart: gives the part with the given path, derived from the first part's.
   package init(
     first: MappedFile, openPart: (String) throws(ModelFileError) -> MappedFile
@@ -54,8 +76,19 @@ public final class GGUFFile: Sendable {
     if let duplicate = index.duplicate { throw twice(duplicate) }
   }
 
-  /// Bytes of the file, all parts together.
-  public var fileBytes: Int { parts.reduce(0) { $0 + $1.byteCount } }
+  /// Whether this is a folder of Hugging Face's transformers.
+  public var isFolder: Bool { version == nil }
+
+  /// Bytes of the file, all parts together; of a folder, of its tensors.
+  public var fileBytes: Int {
+    isFolder ? tensors.reduce(0) { $0 + $1.byteCount } : parts.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Every file that the model is read from.
+  public var sourcePaths: [String] {
+    guard isFolder else { return parts.map(\.path) }
+    return Files.entries(path).filter { !$0.isDirectory && !$0.name.hasSuffix(".gguf") }.map { path + "/" + $0.name }
+  }
 
   /// The tensor called `name`, or nil when there is none that can be loaded. Loading code asks `loadable(_:)` or
   /// `loadableIfPresent(_:)`, which tell a tensor that is absent from one that cannot be read.
@@ -87,9 +120,27 @@ public final class GGUFFile: Sendable {
   }
 
   /// The tensor's bytes as they are in the file; valid as long as self. Aligned to the file's alignment, at least 8.
-  /// - Precondition: `tensor` is of this file.
+  /// - Precondition: `tensor` is of this file, and its rows lie in order.
   public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
-    unsafe parts[tensor.part].bytes(in: tensor.range)
+    precondition(tensor.inOrder, "rows of another order are read by readRows")
+    return unsafe parts[tensor.part].bytes(in: tensor.range)
+  }
+
+  /// Copies rows of a tensor, in GGUF's order.
+  /// - Parameter destination: `rows.count * tensor.rowBytes` bytes, overwritten.
+  /// - Precondition: `tensor` is of this file and has these rows.
+  public func readRows(_ rows: Range<Int>, of tensor: TensorInfo, to destination: UnsafeMutableRawPointer) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rows, "rows outside the tensor")
+    let source = unsafe parts[tensor.part].bytes(in: tensor.range)
+    guard let base = source.baseAddress, !rows.isEmpty else { return }
+    let rowBytes = tensor.rowBytes
+    if tensor.inOrder {
+      return unsafe destination.copyMemory(from: base + rows.lowerBound * rowBytes, byteCount: rows.count * rowBytes)
+    }
+    for row in rows {
+      unsafe (destination + (row - rows.lowerBound) * rowBytes)
+        .copyMemory(from: base + tensor.place(ofRow: row) * rowBytes, byteCount: rowBytes)
+    }
   }
 
   /// Gives the tensor's pages back to the kernel; they come back unchanged when read again.
@@ -102,6 +153,16 @@ public final class GGUFFile: Sendable {
     do {
       return try MappedFile(path: path)
     } catch {
+      throw ModelFileError(error)
+    }
+  }
+
+  /// The file at `path`, or nil where there is none.
+  private static func mapIfPresent(_ path: String) throws(ModelFileError) -> MappedFile? {
+    do {
+      return try MappedFile(path: path)
+    } catch {
+      if error.code == ENOENT { return nil }
       throw ModelFileError(error)
     }
   }
@@ -124,73 +185,5 @@ public final class GGUFFile: Sendable {
   }
 }
 
-/// What the `split.*` keys say: this file is one of several.
-struct SplitInfo {
-  /// This part, from 0.
-  let number: Int
-  /// Number of parts, at least 2.
-  let count: Int
-  /// Tensors of all parts together, where stated.
-  let tensorCount: Int?
-
-  /// Nil when the file is not split.
-  init?(_ metadata: GGUFMetadata) throws(ModelFileError) {
-    guard let count = try metadata.integer("split.count"), count > 1 else { return nil }
-    guard count <= GGUFLimits.parts else {
-      throw metadata.invalid("split.count", expected: "at most \(GGUFLimits.parts)", found: "\(count)")
-    }
-    let number = try metadata.integer("split.no") ?? 0
-    guard number >= 0, number < count else {
-      throw metadata.invalid("split.no", expected: "0 to \(count - 1)", found: "\(number)")
-    }
-    self.number = number
-    self.count = count
-    tensorCount = try metadata.integer("split.tensors.count")
-  }
-
-  /// The path of part `number`, made from the first part's, which ends in `-00001-of-0000N.gguf`.
-  func path(ofPart number: Int, first: String) throws(ModelFileError) -> String {
-    let ending = SplitInfo.ending(number: 0, count: count)
-    guard first.utf8.count > ending.utf8.count, first.utf8.suffix(ending.utf8.count).elementsEqual(ending.utf8),
-      let stem = String(first.utf8.dropLast(ending.utf8.count))
-    else {
-      throw ModelFileError(
-        .malformed, path: first, key: "split.count",
-        expected: "the first of \(count) parts to be named ...\(ending), so that the others can be found",
-        found: "this name")
-    }
-    return stem + SplitInfo.ending(number: number, count: count)
-  }
-
-  func notFirst(_ path: String) -> ModelFileError {
-    ModelFileError(
-      .malformed, path: path, key: "split.no",
-      expected: "the first part, ...\(SplitInfo.ending(number: 0, count: count))",
-      found: "part \(number + 1) of \(count)")
-  }
-
-  /// That a further part belongs to this model and stands in its place.
-  func check(_ metadata: GGUFMetadata, part: MappedFile, number: Int) throws(ModelFileError) {
-    let found = try SplitInfo(metadata)
-    guard let found, found.number == number, found.count == count else {
-      throw ModelFileError(
-        .malformed, path: part.path, key: "split.no", expected: "part \(number + 1) of \(count)",
-        found: found.map { "part \($0.number + 1) of \($0.count)" } ?? "a file that is not split")
-    }
-  }
-
-  func check(tensorCount found: Int, _ first: MappedFile) throws(ModelFileError) {
-    guard let tensorCount, tensorCount != found else { return }
-    throw ModelFileError(
-      .malformed, path: first.path, key: "split.tensors.count", expected: "\(tensorCount) tensors in all parts",
-      found: "\(found)")
-  }
-
-  private static func ending(number: Int, count: Int) -> String {
-    func padded(_ value: Int) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, 5 - digits.utf8.count)) + digits
-    }
-    return "-\(padded(number + 1))-of-\(padded(count)).gguf"
-  }
-}
+/// The name that the type had when it read GGUF files only.
+public typealias GGUFFile = ModelFile

@@ -1,6 +1,6 @@
 import Quantization
 
-/// Where a tensor lies, its shape and its type. The bytes come from `GGUFFile.bytes(of:)`.
+/// Where a tensor lies, its shape and its type. The bytes come from `ModelFile.bytes(of:)` and `readRows(_:of:to:)`.
 public struct TensorInfo: Sendable {
   public let name: String
   public let type: TensorType
@@ -25,6 +25,22 @@ public struct TensorInfo: Sendable {
   /// Where the file describes it, for messages.
   let infoOffset: Int
   let shape: TensorShape
+
+  /// Rows of a head whose two halves GGUF interleaves and this file does not; 0 where the rows lie in order.
+  var headRows = 0
+
+  /// Whether the rows lie in GGUF's order.
+  public var inOrder: Bool { headRows == 0 }
+
+  /// Which row of the file is row `row` in GGUF's order: GGUF puts the rows that rope turns together side by side, where
+  /// transformers has the first of all pairs and then the second of all.
+  func place(ofRow row: Int) -> Int { Self.place(ofRow: row, headRows: headRows) }
+
+  static func place(ofRow row: Int, headRows: Int) -> Int {
+    guard headRows > 0 else { return row }
+    let (head, place) = row.quotientAndRemainder(dividingBy: headRows)
+    return head * headRows + place % 2 * (headRows / 2) + place / 2
+  }
 
   /// The range of its part's bytes.
   var range: Range<Int> { offset..<(offset + byteCount) }
@@ -55,6 +71,10 @@ struct TensorShape: Sendable {
   mutating func append(_ extent: Int) {
     extents[count] = extent
     count += 1
+  }
+
+  init(_ extents: [Int] = []) {
+    for extent in extents { append(extent) }
   }
 
   var columns: Int { extents[0] }
