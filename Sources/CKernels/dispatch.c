@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include "CKernels.h"
@@ -31,6 +33,13 @@ static bool has_avxvnni(void) {
 }
 #endif
 
+#if defined(__aarch64__)
+extern const fk_kernels fk_kernels_neon_dotprod;
+
+// HWCAP_ASIMDDP: bit 20 of AT_HWCAP.
+static bool has_dotprod(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+#endif
+
 static const struct {
   const fk_kernels *table;
   bool (*runs_here)(void);
@@ -39,6 +48,8 @@ static const struct {
   {&fk_kernels_avxvnni, has_avxvnni},
   {&fk_kernels_avx512vnni, has_avx512vnni},
   {&fk_kernels_avx2, has_avx2},
+#elif defined(__aarch64__)
+  {&fk_kernels_neon_dotprod, has_dotprod},
 #endif
   {&fk_kernels_baseline, always},
 };

@@ -42,7 +42,10 @@ struct KVShape: Equatable {
     shape = KVShape(configuration, type: type)
     let (bytes, overflow) = blocks.multipliedReportingOverflow(by: shape.blockBytes)
     guard !overflow else { throw .system(SystemError(call: "mmap", code: 12, path: "")) }
-    do { memory = try AlignedBuffer(count: bytes) } catch { throw .system(error) }
+    // Attention reads 8 to 16 KB here and there: on small pages each is a walk through the page tables. A huge page is
+    // committed whole, so blocks must be large enough to fill one soon.
+    let hugePages = shape.blockBytes >= 512 << 10
+    do { memory = try AlignedBuffer(count: bytes, hugePages: hugePages) } catch { throw .system(error) }
     free = (0..<Int32(blocks)).reversed()
   }
 

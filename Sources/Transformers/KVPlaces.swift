@@ -13,6 +13,8 @@ final class KVPlaces {
   private let places: AlignedBuffer<Place>
   private let blocks: GrowingBuffer<Int32>
   private var shape: KVShape?
+  /// Runs of rows that follow each other in one sequence.
+  private(set) var runs = 0
 
   init(maxTokens: Int) throws(SystemError) {
     places = try AlignedBuffer(count: maxTokens)
@@ -25,10 +27,12 @@ final class KVPlaces {
   /// - Precondition: all caches have the same shape.
   func prepare(_ sequences: [KVSequence]) {
     shape = sequences.first?.cache.shape
+    runs = 0
     var needed = 0
     for (row, sequence) in sequences.enumerated() where row == 0 || sequence !== sequences[row - 1] {
       precondition(sequence.cache.shape == shape)
       needed += sequence.blocks.count
+      runs += 1
     }
     blocks.reserve(needed)
     var (first, end) = (0, 0)

@@ -45,8 +45,8 @@ extension PassState {
   static func bytes(_ configuration: ModelConfiguration, tokens: Int, threads: Int) -> Int {
     let heads = configuration.heads * configuration.headDim
     // Floats and blocks of the three activation buffers (4 + 1.5 bytes an element), residual, branch and queries.
-    let rows = tokens * (14 * configuration.hidden + 10 * heads + 6 * configuration.feedForward)
-    let worker = 8 * tokens * max(rowsPerChunk, configuration.headDim)
+    let rows = tokens * (14 * configuration.hidden + 12 * heads + 6 * configuration.feedForward)
+    let worker = 4 * max(2 * tokens * max(rowsPerChunk, configuration.headDim), AttendStep.scratchFloats(configuration))
     return rows + threads * worker + 4 * configuration.vocab * OutputHeadStep.maxTokens
   }
 }

@@ -7,8 +7,9 @@ import Synchronization
 /// order. So a token's result does not depend on how its prompt was cut into passes or who computed it.
 ///
 /// Many rows: a chunk is one KV head (whose keys and values are read once for all query heads of its group) and a tile of
-/// rows, which take turns at each block of 64 positions while it is in the cache. Few rows: a chunk is one part of one row
-/// and KV head, so that one long sequence keeps all threads busy; who finishes the last part of a row merges them.
+/// rows, which take turns at each block of 64 positions while it is in the cache. Few rows, or rows of many sequences, which
+/// have nothing to share: a chunk is one part of one row and KV head, so that one long sequence keeps all threads busy; who
+/// finishes the last part of a row merges them.
 @safe final class AttendStep: PoolJob {
   private let state: PassState
   private let output: ActivationRows
@@ -17,8 +18,9 @@ import Synchronization
 
   private static let rowsPerTile = 8
   private static let positionsPerPart = 128
-  /// Passes of at most so many rows are cut into parts.
-  private static let mostSplitRows = 8
+  /// Passes of so few rows are cut into parts in any case, and of so many at most.
+  private static let fewRows = 8
+  private static let mostSplitRows = 64
 
   private var isSplit = false
   /// For each row of a split pass, the parts of all rows before it.
@@ -56,7 +58,8 @@ import Synchronization
     self.layer = layer
     self.window = window
     let kvHeads = state.configuration.kvHeads
-    isSplit = state.count <= Self.mostSplitRows && prepareParts() * kvHeads <= WorkerPool.maxChunks
+    let isFit = state.count <= Self.fewRows || state.count < 4 * state.places.runs
+    isSplit = isFit && state.count <= Self.mostSplitRows && prepareParts() * kvHeads <= WorkerPool.maxChunks
     if isSplit {
       pool.run(self, chunks: partStarts.view[state.count] * kvHeads)
     } else {
