@@ -71,15 +71,20 @@ let package = Package(
     .target(
       name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",
       swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
+    // Counts allocations and the weights that kernels read, for tests.
+    .target(
+      name: "CountingSupport", dependencies: ["CKernels"], path: "Tests/CountingSupport",
+      cSettings: [.unsafeFlags(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"])]),
     tests(of: "Compute", ["CKernels"]),
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
     tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
     tests(of: "Tokenization", ["ModelFiles", "HostileFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
-    tests(of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage"]),
+    tests(
+      of: "Generation", ["ModelFiles", "Compute", "Tokenization", "Transformers", "Usage", "CountingSupport"]),
     tests(of: "Pricing", ["Usage"]),
-    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
+    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization"]),
     tests(of: "FarthingCLI"),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ]

@@ -2,7 +2,8 @@ import Glibc
 
 System.prepareProcess()
 let program = Program(commands: [
-  Run.command, Models.list, Models.get, Inspect.command, Tokenize.command, Detokenize.command, Evaluate.command,
+  Run.command, Batch.command, Models.list, Models.get, Inspect.command, Tokenize.command, Detokenize.command,
+  Evaluate.command,
 ])
 // Trap: the one place where the program ends, with the status that it has earned.
 exit(program.run(System.arguments(), console: .standard))

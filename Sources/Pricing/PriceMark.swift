@@ -22,6 +22,8 @@ public enum PriceMark: Sendable, Hashable {
   case tier(above: Int)
   /// The price of certain hours, in minutes since midnight UTC.
   case hours(start: Int, end: Int)
+  /// No source states a price of the batch interface: list prices were taken.
+  case noBatchPrice
   /// An allowance that cannot be bought.
   case allowance
   /// A price of nothing: no machine is free, so whatever follows from it leaves something out.
@@ -41,6 +43,7 @@ extension PriceMark: CustomStringConvertible {
     case .disputed: "sources disagree"
     case .tier(let above): "tier above \(above) prompt tokens"
     case .hours(let start, let end): "hours \(Self.clock(start)) to \(Self.clock(end)) UTC"
+    case .noBatchPrice: "no batch price known, list price"
     case .allowance: "free allowance, not for sale"
     case .zero: "a price of zero leaves something out"
     }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct EndToEndTests {
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
-  private static let commands = ["run", "models", "models get", "inspect", "tokenize", "detokenize", "eval"]
+  private static let commands = ["run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval"]
 
   @Test func overviewNamesEveryCommand() throws {
     let outcome = try BuiltBinary.farthing("--help")
