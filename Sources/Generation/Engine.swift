@@ -66,6 +66,12 @@ public final class Engine {
     context = try Self.admit(need, trained: configuration.contextLength, options)
     let positions = Self.positions(need, context: context, options)
     do { tokenizer = try Tokenizer(gguf: file) } catch { throw .tokenizer(error) }
+    guard tokenizer.count <= configuration.vocab else {
+      throw .model(
+        .unsupported(
+          path: file.path, key: "token_embd.weight", expected: "a row for each of \(tokenizer.count) tokens",
+          found: "\(configuration.vocab) rows"))
+    }
     do throws(ModelError) {
       threads = options.threads
       batchThreads = options.batchThreads ?? options.threads
@@ -77,7 +83,7 @@ public final class Engine {
       kernels = passes ? options.kernels : .baseline
       isa = passes ? kernels.name : "\(kernels.name) (\(options.kernels.name) failed its self-check)"
       cache = try KVCache(configuration, type: kv, positions: positions)
-      prefixes = PrefixTree(cache)
+      prefixes = try Self.system { [cache] () throws(SystemError) in try PrefixTree(cache) }
       if let idle = options.idlePositions { prefixes.idleLimit = idle / Kernels.kvBlock }
       let (model, kernels) = (model, kernels)
       pass = try Self.system { () throws(SystemError) in

@@ -30,7 +30,7 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
     case .stop(let error): error.description
     case .promptTooLong(let tokens, let context):
       "the prompt has \(tokens) tokens, which leaves no room for an answer in a context of \(context); "
-        + "shorten it, or give a longer context with -c"
+        + "shorten it, or raise -c if the model was trained on more"
     case .emptyPrompt: "the prompt is empty: there is nothing to continue"
     case .memory(let needed, let available, let limit, let context):
       "this needs \(Self.mebibytes(needed)) MiB, but \(limit) leaves \(Self.mebibytes(available)) MiB; "
@@ -43,5 +43,5 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
     }
   }
 
-  private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }
+  private static func mebibytes(_ bytes: Int) -> Int { (bytes >> 20) + (bytes & ((1 << 20) - 1) == 0 ? 0 : 1) }
 }

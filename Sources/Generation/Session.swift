@@ -17,7 +17,8 @@ public final class Session {
   public init(_ engine: Engine) {
     self.engine = engine
     sequence = KVSequence(engine.cache)
-    tokens.reserveCapacity(engine.context)
+    // Room for any context in use; what a file claims beyond that is taken when it is needed.
+    tokens.reserveCapacity(min(engine.context, 1 << 18))
   }
 
   /// Bytes of keys and values of this session.

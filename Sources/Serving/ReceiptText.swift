@@ -16,6 +16,23 @@ public enum ReceiptText {
     return layout.text
   }
 
+  /// The same in a line or two, for between the turns of a chat: what the turn took, and the least that it cost.
+  public static func summary(_ receipt: Receipt, width: Int = 80) -> String {
+    let usage = receipt.usage
+    let cached = usage.tokens.cached > 0 ? " (\(usage.tokens.cached) cached)" : ""
+    var parts = ["\(usage.tokens.prompt)\(cached) + \(usage.tokens.completion) tokens"]
+    if let first = usage.timings.firstTokenNanos { parts.append("first after \(duration(first))") }
+    if let speed = usage.decodeSpeed { parts.append("\(tokensPerSecond(speed)) tokens/s") }
+    if case .known(let cost) = receipt.cost { parts.append("\(cost.marginal.total.text()) here (marginal)") }
+    if let quote = receipt.hosted.first(where: { $0.money != nil && !$0.isHistoric }), let money = quote.money {
+      parts.append("\(money.text()) at \(shown(String(quote.model.shortName)))")
+    }
+    if case .endToken = usage.finish {} else { parts.append(finish(usage.finish)) }
+    var layout = ReceiptLayout(width: width)
+    layout.heading("[" + parts.joined(separator: "; ") + "]")
+    return layout.text
+  }
+
   // MARK: What it took
 
   private static func addUsage(_ usage: UsageRecord, _ lines: String?, to layout: inout ReceiptLayout) {

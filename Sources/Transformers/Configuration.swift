@@ -49,9 +49,17 @@ public struct ModelConfiguration: Sendable {
     feedForward = try reader.integer("feed_forward_length", 1...Self.limits.width)
     contextLength = try reader.integer("context_length", 1...Self.limits.context)
     normEpsilon = Float(try reader.float("attention.layer_norm_rms_epsilon", 0...1))
-    guard let embedding = file.tensor("token_embd.weight"), embedding.rows <= Self.limits.vocab else {
+    guard let embedding = file.tensor("token_embd.weight") else {
+      let isVocabulary = file.tensors.isEmpty && file.unreadableTensors.isEmpty
+      throw .file(
+        ModelFileError(
+          .missing, path: file.path, key: "token_embd.weight", expected: "a model's tensors",
+          found: isVocabulary ? "none; the file has a vocabulary only" : "others, but not this one"))
+    }
+    guard embedding.rows <= Self.limits.vocab else {
       throw reader.unsupported(
-        "token_embd.weight", expected: "an embedding of at most \(Self.limits.vocab) tokens", found: "none such")
+        "token_embd.weight", expected: "an embedding of at most \(Self.limits.vocab) tokens", found: "\(embedding.rows)"
+      )
     }
     vocab = embedding.rows
     let experts = try reader.integer("expert_count", 0...Self.limits.width, default: 0)

@@ -18,10 +18,12 @@ public struct MemoryNeed: Sendable, Equatable {
     scratchBytes = PassState.bytes(configuration, tokens: batch, threads: threads) + 48 * configuration.vocab
   }
 
-  /// Bytes with a context of `positions`.
+  /// Bytes with a context of `positions`; `Int.max` where they are more than that.
   public func total(positions: Int) -> Int {
     let blocks = (positions + Kernels.kvBlock - 1) / Kernels.kvBlock
-    return weightBytes + scratchBytes + blocks * Kernels.kvBlock * kvBytesPerPosition
+    let (kv, isTooLarge) = (blocks * Kernels.kvBlock).multipliedReportingOverflow(by: kvBytesPerPosition)
+    let (sum, overflow) = kv.addingReportingOverflow(weightBytes + scratchBytes)
+    return isTooLarge || overflow ? .max : sum
   }
 
   /// The longest context, in whole blocks, that fits into `bytes`; 0 where not even the weights do.

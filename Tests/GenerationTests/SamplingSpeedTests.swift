@@ -40,7 +40,7 @@ private func only(_ set: (inout SamplingParameters) -> Void) -> SamplingParamete
 }
 
 /// Times choosing one token out of 262,144, and prints the median in microseconds. In a release build only.
-@Test(.enabled(if: slowTests))
+@Test(.enabled(if: slowTests, "a measurement: set FARTHING_SLOW_TESTS=1"))
 func samplingSpeed() throws {
   let vocabulary = 262_144
   var random = TestRandom(seed: 1)

@@ -202,6 +202,22 @@ import Usage
     #expect(steps == 15)
   }
 
+  /// The observer sees the prompt grow from what was cached to all of it, and then the text.
+  @Test func observerSeesThePrompt() throws {
+    let engine = try TinyModel.engine(batch: 50)
+    var random = TestRandom(seed: 11)
+    let observer = Recorder()
+    var request = GenerationRequest(prompt: engine.tokens(130, &random))
+    request.tokenLimit = 3
+    request.ignoreEnd = true
+    let result = try Generator(Session(engine)).run(request, observer: observer)
+    #expect(observer.progress == [0, 50, 100, 130])
+    #expect(observer.text == result.text)
+    observer.isCancelled = true
+    let cancelled = try Generator(Session(engine)).run(request, observer: observer)
+    #expect(cancelled.finish == .interrupted && cancelled.counts == TokenCounts() && cancelled.tokens.isEmpty)
+  }
+
   @Test func refusalsNameTheReason() throws {
     let engine = try TinyModel.engine()
     var limits = Scheduler.Limits()

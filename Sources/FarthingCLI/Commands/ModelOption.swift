@@ -18,7 +18,12 @@ enum ModelOption {
 
   /// The path that `name` means, which is a path itself or the name of a known model; that is fetched if need be.
   static func path(of name: String, _ console: Console) throws(CommandFailure) -> String {
-    let store = try failing { () throws(ModelStoreError) in try ModelStore() }
+    let store: ModelStore
+    do { store = try ModelStore() } catch {
+      // A service may run without a home; what is given by its path needs no cache.
+      if name.contains("/") || name.hasSuffix(".gguf") || System.isFile(name) { return name }
+      throw .failed(error.description)
+    }
     do {
       return try store.resolve(name)
     } catch .notFetched(let model) {
@@ -62,6 +67,10 @@ enum ModelOption {
     let name = known?.name ?? path.split(separator: "/").last.map(String.init) ?? path
     do {
       return try ServedModel(path: path, name: name, sha256: known?.sha256.description, options: options)
+    } catch .model(.system(let error)) {
+      // What was admitted by the memory that there is may still be more than this process is allowed to address.
+      let limit = System.addressSpaceLimit().map { "; it may use \(readableBytes($0)) of address space (ulimit -v)" }
+      throw .failed(error.description + (limit ?? ""))
     } catch {
       throw .failed(String(describing: error))
     }

@@ -77,11 +77,11 @@ struct RunJob {
 
   /// Answers one prompt: text as it comes, then the receipt.
   /// - Parameter isLast: the process ends with this request, which then pays for the load.
-  /// - Returns: the answer's text.
+  /// - Returns: the answer's text, and its receipt.
   @discardableResult
   func answer(
     _ prompt: Prompt, with model: ServedModel, on session: Session, isLast: Bool
-  ) throws(CommandFailure) -> [UInt8] {
+  ) throws(CommandFailure) -> (text: [UInt8], receipt: Receipt) {
     var request = GenerationRequest(prompt: prompt.tokens)
     request.sampling = sampling
     request.stopStrings = stopStrings
@@ -100,17 +100,17 @@ struct RunJob {
     var record = usage
     if observer.failure != nil { record.finish = .disconnected }
     let receipt = pricing.receipt(for: record)
-    try print(receipt, result, observer)
+    try print(receipt, result, observer, isLast: isLast)
     if let failure = observer.failure { throw failure }
     switch record.finish {
     case .interrupted where isLast: throw .interrupted
     case .failed(let reason): throw .failed(reason)
-    default: return result.text
+    default: return (result.text, receipt)
     }
   }
 
   private func print(
-    _ receipt: Receipt, _ result: GenerationResult, _ observer: TerminalObserver
+    _ receipt: Receipt, _ result: GenerationResult, _ observer: TerminalObserver, isLast: Bool
   ) throws(CommandFailure) {
     if isJSON {
       try console.json { json in
@@ -120,11 +120,18 @@ struct RunJob {
       return
     }
     if observer.failure == nil {
-      if result.text.last != UInt8(ascii: "\n") { try console.out.line() }
+      // No line is left half; of an answer that is empty there is none.
+      if let last = result.text.last, last != UInt8(ascii: "\n") { try console.out.line() }
       try console.out.flush()
     }
+    show(receipt, isWhole: isLast)
+  }
+
+  /// The receipt for people: whole, or in a line between the turns of a chat.
+  func show(_ receipt: Receipt, isWhole: Bool) {
     let width = System.columns(of: console.error.descriptor) ?? 80
-    try? console.error.write("\n" + ReceiptText.render(receipt, width: width) + "\n")
+    let text = isWhole ? ReceiptText.render(receipt, width: width) : ReceiptText.summary(receipt, width: width)
+    try? console.error.write("\n" + text)
   }
 }
 

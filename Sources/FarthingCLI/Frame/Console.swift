@@ -1,9 +1,16 @@
+import Synchronization
 import Usage
 
 /// Where a command writes: its result to `out`, everything else to `error`.
 struct Console: Sendable {
   let out: OutputStream
   let error: OutputStream
+  private let line = ProgressLine()
+
+  init(out: OutputStream, error: OutputStream) {
+    self.out = out
+    self.error = error
+  }
 
   static let standard = Console(
     out: OutputStream(descriptor: 1, buffering: System.isTerminal(1) ? .lines : .blocks),
@@ -27,12 +34,19 @@ struct Console: Sendable {
   func note(_ text: String) {
     // A note that cannot be written is no reason to stop the work that it is about.
     try? out.flush()
-    try? error.line("farthing: " + printable(text))
+    try? error.line(folded("farthing: " + printable(text)))
   }
 
-  /// A line on standard error that the next one replaces; shown on a terminal only. An empty one clears it.
+  /// `text` for standard error: broken at spaces where that is a terminal, one line where it is a file.
+  func folded(_ text: String) -> String {
+    guard error.isTerminal else { return text }
+    return wrapped(text, to: System.columns(of: error.descriptor) ?? 80).joined(separator: "\n")
+  }
+
+  /// A line on standard error that the next one replaces; shown on a terminal only. An empty one clears it, and does
+  /// nothing where none is shown: the cursor may then stand behind an answer.
   func progress(_ text: String) {
-    guard error.isTerminal else { return }
+    guard error.isTerminal, line.replace(isShown: !text.isEmpty) else { return }
     let columns = System.columns(of: error.descriptor) ?? 80
     try? error.write("\r\u{1b}[K" + clipped(printable(text), to: columns - 1))
   }
@@ -46,5 +60,15 @@ struct Console: Sendable {
       return text
     }
     return "\u{1b}[\(code)m\(text)\u{1b}[0m"
+  }
+}
+
+/// Whether a line of progress is on the screen.
+private final class ProgressLine: Sendable {
+  private let isShown = Atomic<Bool>(false)
+
+  /// Notes what is to be shown from now on. Returns whether anything has to be written for it.
+  func replace(isShown new: Bool) -> Bool {
+    isShown.exchange(new, ordering: .relaxed) || new
   }
 }

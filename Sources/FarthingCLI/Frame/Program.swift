@@ -72,7 +72,9 @@ struct Program {
     if let text {
       // One line nearly always; where a reason has several, each is made printable by itself.
       let lines = text.split(separator: "\n").map { printable(String($0)) }.joined(separator: "\n")
-      try? console.error.line(console.styled(name + ":", "31", on: console.error) + " " + lines)
+      // Folded before it is coloured, since colour takes no columns.
+      let folded = console.folded(name + ": " + lines).dropFirst(name.count + 1)
+      try? console.error.line(console.styled(name + ":", "31", on: console.error) + folded)
     }
     return failure.exitStatus
   }

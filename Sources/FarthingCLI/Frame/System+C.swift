@@ -70,6 +70,13 @@ enum System {
     return text.isEmpty ? nil : text
   }
 
+  /// Bytes of address space that this process may use at most; nil where they are not limited.
+  static func addressSpaceLimit() -> Int? {
+    var limit = rlimit()
+    guard unsafe getrlimit(Int32(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
+    return Int(exactly: limit.rlim_cur)
+  }
+
   /// Whether there is a file at `path` (and no folder).
   static func isFile(_ path: String) -> Bool {
     var status = stat()
@@ -100,6 +107,24 @@ enum System {
         throw .failed("\(name) is longer than the \(limit) bytes that this command takes")
       }
       bytes += block[..<count]
+    }
+  }
+
+  /// The next line of standard input without its end; nil at the end of the input.
+  /// - Throws: `interrupted` on Ctrl-C, which the C library's own function waits through.
+  static func readLine() throws(CommandFailure) -> [UInt8]? {
+    var line: [UInt8] = []
+    var byte: UInt8 = 0
+    while true {
+      // One by one: a terminal hands over a line at a time anyway, and what follows the line stays for the next call.
+      let count = unsafe read(STDIN_FILENO, &byte, 1)
+      if count < 0, errno == EINTR {
+        if Interrupt.requested { throw .interrupted }
+        continue
+      }
+      guard count > 0 else { return line.isEmpty ? nil : line }
+      if byte == UInt8(ascii: "\n") { return line }
+      line.append(byte)
     }
   }
 
@@ -134,5 +159,10 @@ enum Interrupt {
     unsafe action.__sigaction_handler.sa_handler = { _ in Interrupt.flag.store(true, ordering: .relaxed) }
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
     _ = unsafe sigaction(SIGINT, &action, nil)
+    // Whoever started this process may have left the signal blocked.
+    var interrupts = sigset_t()
+    unsafe sigemptyset(&interrupts)
+    unsafe sigaddset(&interrupts, SIGINT)
+    _ = unsafe pthread_sigmask(SIG_UNBLOCK, &interrupts, nil)
   }
 }

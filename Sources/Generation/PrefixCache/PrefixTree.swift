@@ -6,7 +6,7 @@ import Transformers
 /// the beginning of a text, and every prefix of it can be found.
 ///
 /// Nothing is copied: sequences that begin alike use the same blocks. A node is its block's number, and all that is known
-/// of nodes lies in arrays as long as the cache has blocks, so that the tree never allocates.
+/// of nodes lies in tables as long as the cache has blocks, so that the tree never allocates.
 ///
 /// Invariants, and the test that fails when one breaks:
 /// 1. A node is found by its 64 tokens and those of all nodes above it, compared one by one; the hash only saves
@@ -32,31 +32,36 @@ final class PrefixTree {
   var isChanged = false
 
   /// [blocks] Neighbours in the tree, and in the order of last use.
-  private var parent: [Int32]
-  private var firstChild: [Int32]
-  private var nextSibling: [Int32]
-  private var newer: [Int32]
-  private var older: [Int32]
-  private var hash: [UInt32]
-  private var isNode: [Bool]
+  private let parent: View<Int32>
+  private let firstChild: View<Int32>
+  private let nextSibling: View<Int32>
+  private let newer: View<Int32>
+  private let older: View<Int32>
+  private let hash: View<UInt32>
   /// [blocks, 64]
-  private var tokens: [TokenID]
+  private let tokens: View<TokenID>
+  /// What the views look into. Pages are committed when blocks are first used.
+  private let links: AlignedBuffer<Int32>
+  private let hashes: AlignedBuffer<UInt32>
+  private let texts: AlignedBuffer<TokenID>
   private var firstOfAll = PrefixTree.root
   private var newest = PrefixTree.root
   private var oldest = PrefixTree.root
 
-  init(_ cache: KVCache) {
+  init(_ cache: KVCache) throws(SystemError) {
     self.cache = cache
     let blocks = cache.blockCount
     idleLimit = blocks
-    parent = [Int32](repeating: Self.root, count: blocks)
-    firstChild = parent
-    nextSibling = parent
-    newer = parent
-    older = parent
-    hash = [UInt32](repeating: 0, count: blocks)
-    isNode = [Bool](repeating: false, count: blocks)
-    tokens = [TokenID](repeating: 0, count: blocks * Kernels.kvBlock)
+    links = try AlignedBuffer(count: 5 * blocks)
+    hashes = try AlignedBuffer(count: blocks)
+    texts = try AlignedBuffer(count: blocks * Kernels.kvBlock)
+    parent = links.part(0, blocks)
+    firstChild = links.part(blocks, blocks)
+    nextSibling = links.part(2 * blocks, blocks)
+    newer = links.part(3 * blocks, blocks)
+    older = links.part(4 * blocks, blocks)
+    hash = hashes.view
+    tokens = texts.view
   }
 
   /// Nodes that no sequence uses: what `evict` can free.
@@ -103,7 +108,6 @@ final class PrefixTree {
     let index = Int(block)
     for offset in 0..<blockTokens { tokens[index * blockTokens + offset] = text[start + offset] }
     hash[index] = Self.hash(text, start)
-    isNode[index] = true
     parent[index] = node
     firstChild[index] = Self.root
     if node == Self.root {
@@ -158,7 +162,6 @@ final class PrefixTree {
       nextSibling[Int(sibling)] = nextSibling[index]
     }
     unlinkFromOrder(node)
-    isNode[index] = false
     count -= 1
     isChanged = true
     cache.release(node)
@@ -198,7 +201,7 @@ final class PrefixTree {
 
   func parent(of node: Int32) -> Int32 { parent[Int(node)] }
 
-  func tokens(of node: Int32) -> ArraySlice<TokenID> { tokens[Int(node) * blockTokens..<(Int(node) + 1) * blockTokens] }
+  func tokens(of node: Int32) -> [TokenID] { (0..<blockTokens).map { tokens[Int(node) * blockTokens + $0] } }
 
   /// FNV-1a over the tokens: fast enough for one block in 64 steps, and no more than a filter.
   static func hash(_ text: [TokenID], _ start: Int) -> UInt32 {

@@ -30,6 +30,8 @@ public final class ScheduledRequest {
   /// Its blocks were taken away once: what is computed again is no hit of the cache.
   private var wasPreempted = false
   private var cancelled = false
+  /// Prompt tokens that the observer knows of.
+  private var reported = -1
 
   /// What this step computes of the due tokens; 0 where the request sits this step out.
   var rows = 0
@@ -68,10 +70,11 @@ public final class ScheduledRequest {
     detokenizer = StreamingDetokenizer(engine.tokenizer)
     arrival = Clock.nowNanos()
     tokenLimit = max(0, min(request.tokenLimit ?? .max, engine.context - promptCount))
-    // Memory for the whole answer now, so that no token waits for any.
-    tokens.reserveCapacity(promptCount + tokenLimit + Self.longestDraft + 1)
-    result.tokens.reserveCapacity(tokenLimit + Self.longestDraft + 1)
-    result.text.reserveCapacity(min(tokenLimit, 65_536) * 8)
+    // Memory for any usual answer now, so that no token waits for it.
+    let room = min(tokenLimit, 1 << 16) + Self.longestDraft + 1
+    tokens.reserveCapacity(promptCount + room)
+    result.tokens.reserveCapacity(room)
+    result.text.reserveCapacity(8 * room)
     draft.reserveCapacity(Self.longestDraft)
     text.reserveCapacity(1_024)
     visible.reserveCapacity(1_024)
@@ -84,7 +87,6 @@ public final class ScheduledRequest {
   var isDecoding: Bool { due == 1 }
   /// Rows of which this step needs logits. Known from `beginStep` on.
   var logitRows: Int { isSampled ? 1 + draft.count : 0 }
-  var isReadingPrompt: Bool { tokens.count == promptCount }
 
   /// Asked of the observer once a step; what it said stays said.
   var isCancelled: Bool {
@@ -108,7 +110,14 @@ public final class ScheduledRequest {
     session.truncate(to: session.sharedPrefix(with: tokens))
     if !wasPreempted { result.counts.cached = session.tokens.count }
     adopt()
-    observer.prefilled(min(session.tokens.count, promptCount), of: promptCount)
+    reportPrompt()
+  }
+
+  private func reportPrompt() {
+    let done = min(session.tokens.count, promptCount)
+    guard done != reported else { return }
+    reported = done
+    observer.prefilled(done, of: promptCount)
   }
 
   /// Takes over what others have computed meanwhile.
@@ -194,7 +203,7 @@ public final class ScheduledRequest {
   func commit() -> Int {
     defer { rows = 0 }
     guard rows > 0 else { return 0 }
-    if isReadingPrompt || wasPreempted { observer.prefilled(min(session.tokens.count, promptCount), of: promptCount) }
+    reportPrompt()
     guard isSampled else {
       session.publish()
       if endsAtPrompt, let reason = monitor.limitReached { finish(reason) }

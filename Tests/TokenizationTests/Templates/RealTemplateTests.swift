@@ -5,7 +5,9 @@ import Testing
 
 /// Templates of real models against the reference's text; see `judge_real.py`. Runs where the variable
 /// `FARTHING_TEMPLATE_JUDGE` names a folder of case files.
-@Suite(.enabled(if: TemplateFixtures.variable("FARTHING_TEMPLATE_JUDGE") != nil))
+@Suite(
+  .enabled(
+    if: TemplateFixtures.variable("FARTHING_TEMPLATE_JUDGE") != nil, "see Tests/Fixtures/templates/judge_real.py"))
 struct RealTemplateTests {
   @Test func textsAreTheReferences() throws {
     let folder = try #require(TemplateFixtures.variable("FARTHING_TEMPLATE_JUDGE"))

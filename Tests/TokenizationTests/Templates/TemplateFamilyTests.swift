@@ -46,7 +46,9 @@ import Testing
   }
 
   /// The same over a larger file, whose path the variable names.
-  @Test(.enabled(if: TemplateFixtures.variable("FARTHING_TEMPLATE_RANDOM") != nil))
+  @Test(
+    .enabled(
+      if: TemplateFixtures.variable("FARTHING_TEMPLATE_RANDOM") != nil, "see Tests/Fixtures/templates/make_random.py"))
   func manyRandomTemplatesRenderAsInJinja() throws {
     let path = try #require(TemplateFixtures.variable("FARTHING_TEMPLATE_RANDOM"))
     try Self.compare(try TemplateValue(json: TemplateFixtures.bytes(of: path)))
