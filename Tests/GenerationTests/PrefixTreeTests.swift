@@ -178,4 +178,24 @@ import Usage
     let branch = Self.request(Array(prompt.prefix(30)) + engine.tokens(40, &random), 20)
     #expect(try generator.run(branch, observer: Recorder()).tokens == (try alone.alone(branch)).tokens)
   }
+
+  /// Going on in the middle of a block that the tree keeps is a bug, and ends the process before it can write there.
+  @Test func sharedBlocksAreNeverWritten() async {
+    await #expect(processExitsWith: .failure) {
+      let engine = try TinyModel.engine()
+      var random = TestRandom(seed: 4)
+      let session = Session(engine)
+      _ = try session.prefill(engine.tokens(70, &random))
+      session.publish()
+      session.truncate(to: 30)
+    }
+    await #expect(processExitsWith: .success) {
+      let engine = try TinyModel.engine()
+      var random = TestRandom(seed: 4)
+      let session = Session(engine)
+      _ = try session.prefill(engine.tokens(70, &random))
+      session.truncate(to: 30)
+      session.publish()
+    }
+  }
 }

@@ -220,7 +220,7 @@ public final class ScheduledRequest {
   /// Hands the chosen tokens out, up to the one that ends the answer.
   private func takeChosen() -> Int {
     let first = tokens.count - chosen
-    if firstToken == nil { firstToken = Clock.nowNanos() }
+    if firstToken == nil, chosen > 0 { firstToken = Clock.nowNanos() }
     for index in first..<tokens.count {
       let token = tokens[index]
       result.tokens.append(token)
