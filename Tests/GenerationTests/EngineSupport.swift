@@ -91,10 +91,12 @@ extension Engine {
 
   /// Keys and values of the full blocks of a session.
   func content(of session: Session) -> [[UInt8]] {
-    session.blocks.prefix(session.tokens.count / Kernels.kvBlock).map { block in
-      let view = cache.content(of: block)
-      return (0..<view.count).map { view[$0] }
-    }
+    session.blocks.prefix(session.tokens.count / Kernels.kvBlock).map { bytes(of: $0) }
+  }
+
+  func bytes(of block: Int32) -> [UInt8] {
+    let view = cache.content(of: block)
+    return Array(UnsafeBufferPointer(start: view.pointer, count: view.count))
   }
 
   /// Whether every block is free once the tree of prefixes is empty.
