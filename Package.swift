@@ -83,6 +83,14 @@ let package = Package(
     .target(
       name: "CountingSupport", dependencies: ["CKernels"], path: "Tests/CountingSupport",
       cSettings: [.unsafeFlags(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"])]),
+    // What tests of more than one module know of the numerical fixtures, and how they compare. Optimised in debug builds
+    // too: the comparisons go over whole vocabularies.
+    .target(
+      name: "NumericsSupport", dependencies: ["CKernels", "Compute", "ModelFiles", "HostileFiles"],
+      path: "Tests/NumericsSupport",
+      swiftSettings: [
+        .treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-O"]),
+      ]),
     // Takes such files all the way through loading, tokenising and generating.
     .target(
       name: "HostileModels",
@@ -94,16 +102,16 @@ let package = Package(
     tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
     tests(of: "Tokenization", ["ModelFiles", "HostileFiles", "HostileModels"]),
     tests(of: "Usage"),
-    tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization"]),
+    tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization", "HostileFiles", "NumericsSupport"]),
     tests(
       of: "Generation",
       [
         "ModelFiles", "Compute", "Tokenization", "Transformers", "Usage", "HostileFiles", "HostileModels",
-        "CountingSupport",
+        "NumericsSupport", "CountingSupport",
       ]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization"]),
-    tests(of: "FarthingCLI", ["HostileFiles"]),
+    tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport"]),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ]
     + (isFuzzing

@@ -35,14 +35,24 @@ public final class Session {
     let limit = min(tokens.count, prompt.count - 1)
     var count = 0
     while count < limit, tokens[count] == prompt[count] { count += 1 }
-    return sequence.resumable(at: max(count, 0))
+    return max(count, 0)
   }
 
   /// Forgets all tokens.
   public func reset() { truncate(to: 0) }
 
+  /// Forgets the tokens from `position` on, also where it lies within a block that others use: that one is copied, or,
+  /// where the cache has no room for a copy, given up as a whole.
+  func rewind(to position: Int) {
+    var position = position
+    while !sequence.isWritable(at: position), !sequence.copyBlock(at: position) {
+      if !engine.prefixes.evict() { position -= position % Kernels.kvBlock }
+    }
+    truncate(to: position)
+  }
+
   /// Forgets the tokens from `position` on.
-  /// - Precondition: none of the blocks that others use ends behind it.
+  /// - Precondition: it does not lie within a block that others use.
   func truncate(to position: Int) {
     sequence.truncate(to: position)
     tokens.removeSubrange(position...)
@@ -133,7 +143,7 @@ public final class Session {
   ) throws(GenerationError) -> Bool {
     guard !prompt.isEmpty else { throw .emptyPrompt }
     guard prompt.count < engine.context else { throw .promptTooLong(tokens: prompt.count, context: engine.context) }
-    truncate(to: sharedPrefix(with: prompt))
+    rewind(to: sharedPrefix(with: prompt))
     while tokens.count < prompt.count {
       guard proceed(tokens.count) else { return false }
       let next = prompt[tokens.count..<min(tokens.count + engine.pass.maxTokens, prompt.count)]

@@ -155,18 +155,26 @@ public final class KVSequence {
     return true
   }
 
-  /// The last position up to `position` where this sequence may go on: `position` itself, or the start of its block where
-  /// others read that block too.
-  public func resumable(at position: Int) -> Int {
-    let block = position / Kernels.kvBlock
-    if position.isMultiple(of: Kernels.kvBlock) || cache.isWritable(blocks[block]) { return position }
-    return block * Kernels.kvBlock
+  /// Whether this sequence may go on at `position`: at the edge of a block, or in one that nobody else reads.
+  public func isWritable(at position: Int) -> Bool {
+    position.isMultiple(of: Kernels.kvBlock) || cache.isWritable(blocks[position / Kernels.kvBlock])
+  }
+
+  /// Gives this sequence a copy of its own of the block that holds `position`.
+  /// - Returns: false, with nothing changed, where the cache is full.
+  public func copyBlock(at position: Int) -> Bool {
+    let index = position / Kernels.kvBlock
+    guard let block = cache.takeBlock() else { return false }
+    cache.content(of: blocks[index]).copy(to: cache.content(of: block))
+    cache.giveBack(blocks[index])
+    blocks[index] = block
+    return true
   }
 
   /// Forgets all positions from `position` on.
-  /// - Precondition: `resumable(at: position)` is `position`.
+  /// - Precondition: `isWritable(at: position)`.
   public func truncate(to position: Int) {
-    precondition(position >= 0 && position <= count && resumable(at: position) == position)
+    precondition(position >= 0 && position <= count && isWritable(at: position))
     count = position
     while blocks.count > KVCache.blocks(of: position) { cache.giveBack(blocks.removeLast()) }
   }

@@ -135,7 +135,10 @@ import Testing
       let original = GGUFBuilder.model(architecture)
       var values = Self.integers.map { GGUFBuilder.Value.int64($0) } + [.int32(-1), .int32(.min), .int32(.max)]
       values += [.uint64(.max), .uint64(1 << 63), .uint32(.max), .uint8(255), .int8(-1), .bool(1), .text("4")]
-      values += Self.floats.map { .float64($0) } + [.float32(0), .float32(1e-45), .float32(3.4e38), .float32(.nan)]
+      values +=
+        Self.floats.map { .float64($0) } + [
+          .float32(0), .float32(.leastNonzeroMagnitude), .float32(3.4e38), .float32(.nan),
+        ]
       values += [.int32s([]), .int32s([4, 4]), .int32s([Int32](repeating: 2, count: 5_000)), .floats([.nan])]
       values += [.array(elementType: 7, [.bool(1), .bool(0)]), .array(elementType: 7, [.bool(1)])]
       for name in numbers(architecture) {

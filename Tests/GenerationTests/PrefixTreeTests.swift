@@ -174,8 +174,15 @@ import Usage
       if turn > 0 { #expect(result.counts.cached == prompt.count - 4) }
       prompt += result.tokens + engine.tokens(3, &random)
     }
+    let before = engine.content(of: session)
+    let text = session.tokens
     let branch = Self.request(Array(prompt.prefix(30)) + engine.tokens(40, &random), 20)
-    #expect(try generator.run(branch, observer: Recorder()).tokens == (try alone.alone(branch)).tokens)
+    let result = try generator.run(branch, observer: Recorder())
+    #expect(result.tokens == (try alone.alone(branch)).tokens)
+    #expect(result.counts.cached == 30)
+    // The block that it left is as it was: the old text finds it.
+    let old = Session(engine)
+    #expect(old.adopt(text) >= 64 && engine.content(of: old) == Array(before.prefix(old.blockCount)))
   }
 
   /// Going on in the middle of a block that the tree keeps is a bug, and ends the process before it can write there.

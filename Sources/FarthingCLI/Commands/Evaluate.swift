@@ -48,7 +48,7 @@ enum Evaluate {
       do { try evaluation.scoreNextChunk() } catch { throw .failed(String(describing: error)) }
       let done = evaluation.result.chunks
       let left = (Clock.nowNanos() - start) / Int64(done) * Int64(chunks - done) / 1_000_000_000
-      let value = FixedPoint.text(Int64(evaluation.result.value * 10_000), decimals: 4)
+      let value = decimalText(evaluation.result.value)
       console.progress("farthing: chunk \(done) of \(chunks), perplexity so far \(value), \(left) s left")
     }
     console.progress("")
@@ -67,10 +67,15 @@ enum Evaluate {
         json.field("model", model.identity.name)
         json.field("quantization", model.identity.quantization)
         json.field("isa", model.engine.isa)
+        json.object("memory") { json in
+          json.field("weights_bytes", model.engine.model.weightBytes)
+          json.field("kv_bytes", model.engine.cache.peakBytes)
+          json.field("peak_rss_bytes", ProcessUsage.current().peakResidentBytes)
+        }
       }
     }
-    let value = FixedPoint.text(Int64(result.value * 10_000), decimals: 4)
-    let error = result.standardError.map { " +/- " + FixedPoint.text(Int64($0 * 10_000), decimals: 4) } ?? ""
+    let value = decimalText(result.value)
+    let error = result.standardError.map { " +/- " + decimalText($0) } ?? ""
     try console.out.line("perplexity \(value)\(error)  (\(result.tokens) tokens in \(result.chunks) chunks)")
   }
 }

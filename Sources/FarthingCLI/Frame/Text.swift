@@ -1,3 +1,5 @@
+import Usage
+
 /// `text` with every control character, which a hostile file or name could use to drive the terminal, made visible.
 func printable(_ text: String) -> String {
   guard text.unicodeScalars.contains(where: isControl) else { return text }
@@ -108,6 +110,12 @@ func readableBytes(_ bytes: Int) -> String {
   // Tenths, rounded half up in whole numbers; 999.96 kB may read 1000.0 kB, which is true enough.
   let tenths = Int((Double(bytes) / Double(divisor) * 10).rounded())
   return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+}
+
+/// A number with four decimals; of a broken model it may be none, or too large for that.
+func decimalText(_ value: Double) -> String {
+  guard abs(value) < 1e12 else { return "\(value)" }
+  return FixedPoint.text(Int64(value * 10_000), decimals: 4)
 }
 
 /// How far something is: "[########............]  40 %".

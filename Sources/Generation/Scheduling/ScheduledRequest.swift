@@ -16,6 +16,8 @@ public final class ScheduledRequest {
   let session: Session
   let observer: any GenerationObserver
   let promptCount: Int
+  /// The scheduler's count of steps when it arrived.
+  let arrivalStep: Int
   /// The session is the request's own: its blocks go when it ends.
   private let ownsSession: Bool
   private let sampler: Sampler
@@ -55,10 +57,12 @@ public final class ScheduledRequest {
   static let longestDraft = 7
 
   init(
-    id: Int, _ request: GenerationRequest, sampler: Sampler, rules: StopRules, engine: Engine, session: Session?,
+    id: Int, step: Int, _ request: GenerationRequest, sampler: Sampler, rules: StopRules, engine: Engine,
+    session: Session?,
     observer: any GenerationObserver
   ) {
     self.id = id
+    arrivalStep = step
     ownsSession = session == nil
     self.session = session ?? Session(engine)
     self.observer = observer
@@ -105,19 +109,23 @@ public final class ScheduledRequest {
   // MARK: One step
 
   /// The request begins to compute: what its session and the tree of prefixes hold is taken over.
-  func admit() {
-    if admitted == nil { admitted = Clock.nowNanos() }
-    session.truncate(to: session.sharedPrefix(with: tokens))
+  /// - Parameter waited: other steps were made since it arrived; else it never stood in a queue.
+  func admit(waited: Bool) {
+    if admitted == nil { admitted = waited ? Clock.nowNanos() : arrival }
+    session.rewind(to: session.sharedPrefix(with: tokens))
     if !wasPreempted { result.counts.cached = session.tokens.count }
     adopt()
     reportPrompt()
   }
 
-  private func reportPrompt() {
+  /// - Returns: whether there was anything new.
+  @discardableResult
+  private func reportPrompt() -> Bool {
     let done = min(session.tokens.count, promptCount)
-    guard done != reported else { return }
+    guard done != reported else { return false }
     reported = done
     observer.prefilled(done, of: promptCount)
+    return true
   }
 
   /// Takes over what others have computed meanwhile.
@@ -203,12 +211,14 @@ public final class ScheduledRequest {
   func commit() -> Int {
     defer { rows = 0 }
     guard rows > 0 else { return 0 }
-    reportPrompt()
+    let isNews = reportPrompt()
     guard isSampled else {
       session.publish()
       if endsAtPrompt, let reason = monitor.limitReached { finish(reason) }
       return 0
     }
+    // Who gives up when the prompt is done gets no token.
+    if isNews, isCancelled { chosen = discard(from: 0) }
     let count = takeChosen()
     if !draft.isEmpty { settleDraft(accepted: max(0, count - 1)) }
     // Rejected guesses go; nothing of them is read or published.
@@ -224,14 +234,22 @@ public final class ScheduledRequest {
     for index in first..<tokens.count {
       let token = tokens[index]
       result.tokens.append(token)
+      let count = index - first + 1
       if let reason = monitor.accept(token) ?? show(token) {
-        tokens.removeLast(tokens.count - index - 1)
         finish(reason)
-        return index - first + 1
+        return discard(from: count)
       }
+      if count < chosen, isCancelled { return discard(from: count) }
     }
     if let failure { finish(.failed(failure.description)) }
     return chosen
+  }
+
+  /// Takes back what was chosen in this step beyond the first `count` tokens.
+  private func discard(from count: Int) -> Int {
+    tokens.removeLast(chosen - count)
+    finish(.interrupted)
+    return count
   }
 
   private func settleDraft(accepted: Int) {

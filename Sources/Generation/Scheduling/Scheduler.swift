@@ -100,7 +100,8 @@ public final class Scheduler {
     let sampler: Sampler
     do { sampler = try Sampler(request.sampling, vocabulary: vocabulary) } catch { throw .sampling(error) }
     let scheduled = ScheduledRequest(
-      id: nextID, request, sampler: sampler, rules: try rules(request), engine: engine, session: session,
+      id: nextID, step: lastStep.index, request, sampler: sampler, rules: try rules(request), engine: engine,
+      session: session,
       observer: observer)
     nextID += 1
     waiting.append(scheduled)
@@ -168,7 +169,7 @@ public final class Scheduler {
     while active.count < limits.active, let next = waiting.first {
       guard active.isEmpty || fits(next) else { return }
       waiting.removeFirst()
-      next.admit()
+      next.admit(waited: next.arrivalStep != lastStep.index)
       active.append(next)
     }
   }

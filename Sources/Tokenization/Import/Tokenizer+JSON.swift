@@ -13,7 +13,7 @@ extension Tokenizer {
   }
 
   /// The same, from the files' bytes.
-  convenience init(tokenizerJSON text: [UInt8], config: [UInt8]? = nil) throws(TokenizerError) {
+  package convenience init(tokenizerJSON text: [UInt8], config: [UInt8]? = nil) throws(TokenizerError) {
     var parts = try TokenizerJSONReader(JSONDocument(text, name: "tokenizer.json")).parts()
     if let config { try TokenizerConfig(JSONDocument(config, name: "tokenizer_config.json")).apply(to: &parts) }
     self.init(parts)

@@ -9,7 +9,8 @@ public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible
     case unsupported
     /// Rendering failed: an undefined value was used, types did not fit, an argument was wrong.
     case runtime
-    /// The template itself refused the conversation with `raise_exception`; `message` holds its words alone.
+    /// The template itself refused the conversation with `raise_exception`; `message` holds its words alone, which may
+    /// be none.
     case raised
     /// One of `TemplateLimits` was reached.
     case limit
@@ -50,7 +51,8 @@ public struct TemplateError: Error, Equatable, Sendable, CustomStringConvertible
   }
 
   public var description: String {
-    "chat template, line \(line), column \(column): \(kind == .raised ? "raised: " : "")\(message)"
+    let reason = kind == .raised ? message.isEmpty ? "raised, without a reason" : "raised: " + message : message
+    return "chat template, line \(line), column \(column): \(reason)"
   }
 }
 

@@ -120,6 +120,21 @@ import Testing
     #expect(outcome.error.contains("256.0 MB") && outcome.error.contains("ulimit -v"), "\(outcome.error)")
   }
 
+  /// Weights that are no numbers: both commands end, and say so.
+  @Test func aModelOfNothingButInfinitiesEnds() throws {
+    let model = try ModelFile { file in
+      file.tensors = file.tensors.map { $0.rescaled(to: 0x7C00) ?? $0 }
+    }
+    let text = String(repeating: "hello ab ", count: 40)
+    let evaluated = try BuiltBinary.farthing("eval", "-m", model.path, "-c", "32", "-f", "-", input: Array(text.utf8))
+    #expect(evaluated.status < 2 && evaluated.errorLines.count <= 1, "\(evaluated.status): \(evaluated.error)")
+    let json = try BuiltBinary.farthing(
+      "eval", "--json", "-m", model.path, "-c", "32", "-f", "-", input: Array(text.utf8))
+    if json.status == 0 { _ = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) }
+    let answered = try BuiltBinary.farthing("run", "-m", model.path, "-n", "2", "hello")
+    #expect(answered.status == 1 && answered.error.contains("receipt"), "\(answered.error)")
+  }
+
   @Test func aVocabularyIsNoModel() throws {
     let model = try ModelFile { $0.tensors = [] }
     let outcome = try BuiltBinary.farthing("run", "-m", model.path, "hello")

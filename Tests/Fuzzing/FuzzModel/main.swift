@@ -24,14 +24,20 @@ func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   return 0
 }
 
-/// Half of the mutations set a field of the format to a telling value; the others are libFuzzer's own.
+/// A third of the mutations set a field of the format to a telling value, a third turn bits over, in weights mostly; the
+/// others are libFuzzer's own.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func mutate(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ limit: Int, _ seed: UInt32) -> Int {
   var generator = SeededGenerator(seed: UInt64(seed))
   let bytes = [UInt8](UnsafeBufferPointer(start: data, count: size))
-  guard Bool.random(using: &generator),
-    let mutant = GGUFMutations(of: bytes).randomField(using: &generator)?.bytes, mutant.count <= limit
-  else { return mutateByChance(data, size, limit) }
+  let mutations = GGUFMutations(of: bytes)
+  let mutant: [UInt8]? =
+    switch Int.random(in: 0..<3, using: &generator) {
+    case 0: mutations.randomField(using: &generator)?.bytes
+    case 1: mutations.bitFlipped(using: &generator).bytes
+    default: nil
+    }
+  guard let mutant, !mutant.isEmpty, mutant.count <= limit else { return mutateByChance(data, size, limit) }
   for (index, byte) in mutant.enumerated() { data[index] = byte }
   return mutant.count
 }

@@ -18,7 +18,7 @@ exit(runFuzzer(&count, &arguments) { fuzzOneInput($0, $1) })
 /// Reads the input as `tokenizer.json`, and as the file beside it, and uses what comes of it.
 func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = [UInt8](UnsafeBufferPointer(start: data, count: size))
-  do {
+  do throws(TokenizerError) {
     try TokenizerExercise.run(Tokenizer(tokenizerJSON: bytes))
   } catch {
     precondition(!error.message.isEmpty)
