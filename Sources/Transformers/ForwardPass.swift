@@ -96,6 +96,8 @@ public final class ForwardPass {
   public func run() {
     embed()
     for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
+    // Whoever lets go of a sequence now gets its blocks back at once. The array keeps its memory.
+    state.sequences.removeAll(keepingCapacity: true)
   }
 
   /// Most rows of one call of `logits`.

@@ -78,8 +78,8 @@ import Usage
     let reference = try TinyModel.engine(name, threads: 1)
     let requests = Self.requests(70, reference, &random)
     let expected = try requests.map { try reference.alone($0) }
-    // Room for about four of them.
-    let engine = try TinyModel.engine(name, positions: 15 * 64)
+    // Room for two or three of them.
+    let engine = try TinyModel.engine(name, positions: 9 * 64)
     var limits = Scheduler.Limits()
     limits.active = 9
     limits.foresight = 1
