@@ -61,8 +61,9 @@ let package = Package(
       cSettings: [.unsafeFlags(["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"] + checkedC)]),
     module("Compute", ["CKernels"]),
     module("Quantization", ["CKernels", "Compute"]),
-    module("ModelFiles", ["Compute", "Quantization", "CSodium"]),
-    module("Tokenization", ["ModelFiles", "CPCRE2", "CJansson"]),
+    module("ModelFiles", ["Compute", "Quantization", "CSodium", "CJansson"]),
+    module("Tokenization", ["ModelFiles", "CPCRE2"]),
+    module("Conversion", ["Compute", "Quantization", "ModelFiles", "Tokenization"]),
     module("Usage"),
     module("Transformers", ["CKernels", "Compute", "Quantization", "ModelFiles"]),
     module("Generation", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
@@ -72,9 +73,12 @@ let package = Package(
     .executableTarget(
       name: "FarthingCLI",
       dependencies: [
-        "Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing",
-        "Serving",
+        "Compute", "Quantization", "ModelFiles", "Tokenization", "Conversion", "Usage", "Transformers", "Generation",
+        "Pricing", "Serving",
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "KernelBenchmarks", dependencies: ["Compute", "Quantization"], path: "Benchmarks/KernelBenchmarks",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     // Builds small model files and their hostile variants, for the tests and fuzzers of every module that reads them.
     .target(
       name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",
@@ -101,6 +105,7 @@ let package = Package(
     tests(of: "Quantization", ["CKernels", "Compute", "ModelFiles"]),
     tests(of: "ModelFiles", ["Compute", "Quantization", "HostileFiles"]),
     tests(of: "Tokenization", ["ModelFiles", "HostileFiles", "HostileModels"]),
+    tests(of: "Conversion", ["Compute", "Quantization", "ModelFiles", "Tokenization", "Transformers", "HostileFiles"]),
     tests(of: "Usage"),
     tests(of: "Transformers", ["ModelFiles", "Compute", "Quantization", "HostileFiles", "NumericsSupport"]),
     tests(
@@ -111,7 +116,7 @@ let package = Package(
       ]),
     tests(of: "Pricing", ["Usage"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization"]),
-    tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport"]),
+    tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport", "Pricing"]),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ]
     + (isFuzzing

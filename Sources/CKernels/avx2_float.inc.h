@@ -1,4 +1,4 @@
-// Float primitives and the codebook for every x86 instruction set from AVX2 up.
+// Float primitives for every x86 instruction set from AVX2 up.
 
 #include "layouts.h"
 
@@ -12,7 +12,4 @@ INLINE void fk_store_half8(fk_half *to, f32x8 value) {
   _mm_storeu_si128((__m128i *)(void *)to, _mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT));
 }
 
-INLINE u8x32 fk_look_up(u8x32 codes) {
-  const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)fk_codebook));
-  return (u8x32)_mm256_shuffle_epi8(table, (__m256i)codes);
-}
+#define FK_OPAQUE(v) __asm__ volatile("" : "+x"(v))

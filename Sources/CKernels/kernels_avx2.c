@@ -17,40 +17,40 @@ INLINE __m256i fk_broadcast4(const int8_t *from) {
   return _mm256_set1_epi32(four);
 }
 
-// Products of unsigned codes and signed activations, pairs of columns added in 16 bits. Saturation must never happen:
-// `vectors` results are added before widening, and 2 * vectors * code * 127 stays below 32,768.
-INLINE __m256i fk_pairs(const u8x32 *q, const int8_t *a, const int vectors) {
-  __m256i sum = _mm256_maddubs_epi16((__m256i)q[0], fk_broadcast4(a));
-  for (int k = 1; k < vectors; k++) {
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16((__m256i)q[k], fk_broadcast4(a + 4 * k)));
-  }
-  return sum;
+// Pairs of columns added in 16 bits. Saturation must never happen: with n results added before widening,
+// 2 * n * code * 127 stays below 32,768.
+typedef __m256i fk_sum;
+enum {
+  FK_LIMIT_U4 = 8,  // 2 * 8 * 15 * 127 = 30,480
+  FK_LIMIT_U5 = 4,  // 2 * 4 * 31 * 127 = 31,496
+  FK_LIMIT_U6 = 2,  // 2 * 2 * 63 * 127 = 32,004
+  FK_LIMIT_S8 = 1,  // 2 * 128 * 127 = 32,512
+  FK_SIGNED_SHIFT = -1,
+  TILE = 8,
+  FLOAT_TILE = 3,
+};
+
+INLINE fk_sum fk_zero(void) { return _mm256_setzero_si256(); }
+INLINE i32x8 fk_total(fk_sum sum) { return (i32x8)_mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
+
+INLINE fk_sum fk_multiply_add(fk_sum sum, u8x32 codes, u8x32 b) {
+  return _mm256_add_epi16(sum, _mm256_maddubs_epi16((__m256i)codes, (__m256i)b));
+}
+INLINE fk_sum fk_next(fk_sum sum, u8x32 codes, const int8_t *a) {
+  return fk_multiply_add(sum, codes, (u8x32)fk_broadcast4(a));
 }
 
-INLINE i32x8 fk_widen(__m256i pairs) { return (i32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
-
-// Eight results: 2 * 8 * 15 * 127 = 30,480.
-INLINE i32x8 fk_dot32_u4(const u8x32 q[8], const int8_t *a) { return fk_widen(fk_pairs(q, a, 8)); }
-
-// Four results: 2 * 4 * 31 * 127 = 31,496.
-INLINE i32x8 fk_dot32_u5(const u8x32 q[8], const int8_t *a) {
-  return fk_widen(fk_pairs(q, a, 4)) + fk_widen(fk_pairs(q + 4, a + 16, 4));
+// Signed weights: |w| is unsigned and its sign moves to the activation.
+INLINE u8x32 fk_from_signed(u8x32 values) { return values; }
+INLINE fk_sum fk_next_signed(fk_sum sum, u8x32 values, const int8_t *a) {
+  __m256i w = (__m256i)values;
+  __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(fk_broadcast4(a), w));
+  return _mm256_add_epi16(sum, pairs);
 }
 
-// Two results: 2 * 2 * 63 * 127 = 32,004.
-INLINE i32x8 fk_dot16_u6(const u8x32 q[4], const int8_t *a) {
-  return fk_widen(fk_pairs(q, a, 2)) + fk_widen(fk_pairs(q + 2, a + 8, 2));
-}
-
-// Signed weights: |w| is unsigned and its sign moves to the activation. One result: 2 * 128 * 127 = 32,512.
-INLINE i32x8 fk_dot32_s8(const u8x32 q[8], const int8_t *a) {
-  i32x8 sum = {0};
-  for (int k = 0; k < 8; k++) {
-    __m256i w = (__m256i)q[k];
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(fk_broadcast4(a + 4 * k), w));
-    sum += fk_widen(pairs);
-  }
-  return sum;
+INLINE u8x32 fk_look_up(u8x32 codes) {
+  const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)fk_codebook));
+  return (u8x32)_mm256_shuffle_epi8(table, (__m256i)codes);
 }
 
 #define FK_NAME "avx2"

@@ -14,6 +14,8 @@
 #define FK_DPBUSD _mm256_dpbusd_epi32
 #include "vnni.inc.h"
 
+enum { TILE = 8, FLOAT_TILE = 6 };
+
 #define FK_NAME "avx512vnni"
 #define FK_TABLE fk_kernels_avx512vnni
 #include "kernels.inc.h"

@@ -14,6 +14,8 @@
 #define FK_DPBUSD _mm256_dpbusd_avx_epi32
 #include "vnni.inc.h"
 
+enum { TILE = 8, FLOAT_TILE = 3 };
+
 #define FK_NAME "avxvnni"
 #define FK_TABLE fk_kernels_avxvnni
 #include "kernels.inc.h"

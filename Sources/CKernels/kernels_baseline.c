@@ -27,25 +27,28 @@ INLINE u8x32 fk_look_up(u8x32 codes) {
   return value;
 }
 
-INLINE i32x8 dot_unsigned(const u8x32 *q, const int8_t *a, int vectors) {
-  i32x8 sum = {0};
-  for (int k = 0; k < vectors; k++) {
-    for (int i = 0; i < 32; i++) sum[i / 4] += (int32_t)q[k][i] * a[4 * k + i % 4];
-  }
+typedef i32x8 fk_sum;
+enum { FK_LIMIT_U4 = 8, FK_LIMIT_U5 = 8, FK_LIMIT_U6 = 8, FK_LIMIT_S8 = 8, FK_SIGNED_SHIFT = -1, TILE = 4, FLOAT_TILE = 3 };
+
+INLINE fk_sum fk_zero(void) { return (fk_sum){0}; }
+INLINE i32x8 fk_total(fk_sum sum) { return sum; }
+
+INLINE fk_sum fk_multiply_add(fk_sum sum, u8x32 codes, u8x32 b) {
+  for (int i = 0; i < 32; i++) sum[i / 4] += (int32_t)codes[i] * (int8_t)b[i];
+  return sum;
+}
+INLINE fk_sum fk_next(fk_sum sum, u8x32 codes, const int8_t *a) {
+  for (int i = 0; i < 32; i++) sum[i / 4] += (int32_t)codes[i] * a[i % 4];
   return sum;
 }
 
-INLINE i32x8 fk_dot32_u4(const u8x32 q[8], const int8_t *a) { return dot_unsigned(q, a, 8); }
-INLINE i32x8 fk_dot32_u5(const u8x32 q[8], const int8_t *a) { return dot_unsigned(q, a, 8); }
-INLINE i32x8 fk_dot16_u6(const u8x32 q[4], const int8_t *a) { return dot_unsigned(q, a, 4); }
-INLINE i32x8 fk_dot32_s8(const u8x32 q[8], const int8_t *a) {
-  i32x8 sum = {0};
-  for (int k = 0; k < 8; k++) {
-    for (int i = 0; i < 32; i++) sum[i / 4] += (int32_t)(int8_t)q[k][i] * a[4 * k + i % 4];
-  }
+INLINE u8x32 fk_from_signed(u8x32 values) { return values; }
+INLINE fk_sum fk_next_signed(fk_sum sum, u8x32 values, const int8_t *a) {
+  for (int i = 0; i < 32; i++) sum[i / 4] += (int32_t)(int8_t)values[i] * a[i % 4];
   return sum;
 }
 
+#define FK_OPAQUE(v) __asm__ volatile("" : "+m"(v))
 #define FK_NAME "baseline"
 #define FK_TABLE fk_kernels_baseline
 #include "kernels.inc.h"

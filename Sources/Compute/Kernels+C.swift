@@ -7,10 +7,22 @@ public typealias Activations = fk_activations
 public enum KVType: String, Sendable, CaseIterable {
   case f16
   case f32
+  /// 8-bit codes, and an F16 scale for 32 dimensions of a position.
+  case q8 = "q8_0"
 
-  public var bytes: Int { self == .f16 ? 2 : 4 }
+  /// Bytes of the keys, or of the values, of one head of 64 positions.
+  public func bytes(dimensions: Int) -> Int { fk_kv_bytes(code, dimensions) }
 
-  var code: fk_kv_type { self == .f16 ? FK_KV_F16 : FK_KV_F32 }
+  /// Whether heads of so many dimensions can be stored so.
+  public func admits(dimensions: Int) -> Bool { dimensions.isMultiple(of: self == .q8 ? Int(FK_BLOCK) : 8) }
+
+  var code: fk_kv_type {
+    switch self {
+    case .f16: FK_KV_F16
+    case .f32: FK_KV_F32
+    case .q8: FK_KV_Q8
+    }
+  }
 }
 
 /// How two halves of a head's dimensions form the pairs that rope rotates.
@@ -72,7 +84,7 @@ extension Kernels {
   }
 
   /// Stores one position's key and value of one head at `slot` (0..<64) of its block.
-  /// - Precondition: both blocks hold 64 * key.count elements of `type`.
+  /// - Precondition: both blocks have `type.bytes(dimensions: key.count)` bytes.
   public func store(
     key: View<Float>, value: View<Float>, type: KVType, slot: Int, keys: UnsafeMutableRawPointer,
     values: UnsafeMutableRawPointer
@@ -82,15 +94,40 @@ extension Kernels {
   }
 
   /// Folds `slots` of one block of 64 positions into the running softmax of `heads` query heads; see `CKernels.h`.
+  /// - Parameters:
+  ///   - queries: [heads, dimensions] for a cache of floats.
+  ///   - next: keys that will be read next.
   public func attend(
     queries: View<Float>, heads: Int, type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
-    slots: Range<Int>, into softmax: Softmax
+    slots: Range<Int>, next: UnsafeRawPointer? = nil, into softmax: Softmax
   ) {
-    precondition(softmax.heads >= heads && queries.count == heads * softmax.dimensions)
+    precondition(queries.count == heads * softmax.dimensions && type != .q8)
+    unsafe attend(
+      UnsafeRawPointer(queries.pointer), heads, type, keys: keys, values: values, slots: slots, next: next,
+      into: softmax)
+  }
+
+  /// The same for a Q8_0 cache, whose queries are 8-bit too: [heads, dimensions / 32].
+  public func attend(
+    queries: View<Activations>, heads: Int, keys: UnsafeRawPointer, values: UnsafeRawPointer, slots: Range<Int>,
+    next: UnsafeRawPointer? = nil, into softmax: Softmax
+  ) {
+    precondition(queries.count * Self.block == heads * softmax.dimensions)
+    unsafe attend(
+      UnsafeRawPointer(queries.pointer), heads, .q8, keys: keys, values: values, slots: slots, next: next,
+      into: softmax)
+  }
+
+  private func attend(
+    _ queries: UnsafeRawPointer, _ heads: Int, _ type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
+    slots: Range<Int>, next: UnsafeRawPointer?, into softmax: Softmax
+  ) {
+    precondition(softmax.heads >= heads)
     precondition(slots.lowerBound >= 0 && slots.upperBound <= Self.kvBlock)
     unsafe fk_attend(
-      table, type.code, queries.pointer, heads, softmax.dimensions, keys, values, slots.lowerBound,
-      slots.upperBound, softmax.maximum.pointer, softmax.sum.pointer, softmax.output.pointer)
+      table, type.code, queries, heads, softmax.dimensions, keys, values, slots.lowerBound, slots.upperBound,
+      // Fetching what is there already costs little; fetching from nowhere costs a walk through the page tables.
+      next ?? keys, softmax.maximum.pointer, softmax.sum.pointer, softmax.output.pointer)
   }
 
   /// Merges the partial softmax of one head into a running one.

@@ -134,15 +134,20 @@ public protocol PoolJob: AnyObject {
   /// Computes chunks of job `tag` as long as there are any, one's own first.
   private func takeChunks(tag: UInt64, worker: Int) {
     var done = 0
+    // Read once, with the first chunk: counting references for each would pass their cache line from core to core. The
+    // job cannot end, and so the field cannot change, before that chunk is counted.
+    var job: (any PoolJob)?
     for offset in 0..<threads {
       let owner = (worker + offset) % threads
       while let chunk = takeChunk(of: owner, tag: tag) {
-        // The job cannot end, and so its field cannot change, before this chunk is counted.
+        if job == nil { job = self.job }
         job?.perform(chunk: chunk, worker: worker)
         done += 1
       }
     }
     guard done > 0 else { return }
+    // Let go of it first: when `run` returns nobody else holds the job.
+    job = nil
     if unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0, worker > 0,
       callerSleeps.load(ordering: .sequentiallyConsistent)
     {

@@ -56,16 +56,22 @@ public final class Engine {
 
   /// Loads a model.
   /// - Throws: `GenerationError`; memory is checked before any of it is taken.
-  public init(_ file: GGUFFile, _ options: Options) throws(GenerationError) {
+  public init(_ file: ModelFile, _ options: Options) throws(GenerationError) {
     let kv = options.kvType ?? (options.product.isReference ? .f32 : .f16)
     let configuration: ModelConfiguration
     do { configuration = try ModelConfiguration(file) } catch { throw .model(error) }
+    guard kv.admits(dimensions: configuration.headDim) else {
+      throw .model(
+        .unsupported(
+          path: file.path, key: "attention.key_length", expected: "a multiple of 32 for a cache of \(kv.rawValue)",
+          found: "\(configuration.headDim)"))
+    }
     let need = MemoryNeed(
       file, configuration: configuration, kv: kv, batch: options.batch,
       threads: max(options.threads, options.batchThreads ?? 1))
     context = try Self.admit(need, trained: configuration.contextLength, options)
     let positions = Self.positions(need, context: context, options)
-    do { tokenizer = try Tokenizer(gguf: file) } catch { throw .tokenizer(error) }
+    do { tokenizer = try Tokenizer(of: file) } catch { throw .tokenizer(error) }
     guard tokenizer.count <= configuration.vocab else {
       throw .model(
         .unsupported(
@@ -73,8 +79,11 @@ public final class Engine {
           found: "\(configuration.vocab) rows"))
     }
     do throws(ModelError) {
-      threads = options.threads
-      batchThreads = options.batchThreads ?? options.threads
+      // More threads than processors only wait for each other: those beyond would add nothing, and take turns with the
+      // thread that all others wait for.
+      let processors = Host.affinity()
+      threads = min(options.threads, processors)
+      batchThreads = min(options.batchThreads ?? options.threads, processors)
       let most = max(threads, batchThreads)
       let pool = try Self.system { () throws(SystemError) in try WorkerPool(threads: most) }
       self.pool = pool
@@ -128,7 +137,7 @@ public final class Engine {
 
 extension Model {
   /// The type that most bytes of the matrices have, as people name a file: "Q4_1".
-  public static func quantization(of file: GGUFFile) -> String {
+  public static func quantization(of file: ModelFile) -> String {
     var bytes: [UInt32: Int] = [:]
     for tensor in file.tensors where tensor.rows > 1 { bytes[tensor.type.rawValue, default: 0] += tensor.byteCount }
     let largest = bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }

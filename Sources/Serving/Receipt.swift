@@ -60,12 +60,16 @@ public struct ReceiptPricing: Sendable {
   public let compared: [HostedModel]
 
   /// Looks up what the choice names; only the parts of the price book that it needs are read.
-  /// - Parameter unixNanos: now; it decides what is retired and what is stale.
+  /// - Parameters:
+  ///   - unixNanos: now; it decides what is retired and what is stale.
+  ///   - own: a person's own rows, which stand in front of the shipped ones.
   /// - Throws: `option`, which names the option or the variable and holds `notADecimal`, `unknownName`,
   ///   `ambiguousName`, `noPrice` or their like.
-  public init(_ choice: PriceChoice, at unixNanos: Int64) throws(PricingError) {
-    machine = try Self.hourlyPrice(choice, at: unixNanos)
-    compared = try Self.comparedModels(choice.against, at: unixNanos)
+  public init(
+    _ choice: PriceChoice, at unixNanos: Int64, own: PriceBook = PriceBook()
+  ) throws(PricingError) {
+    machine = try Self.hourlyPrice(choice, own, at: unixNanos)
+    compared = try Self.comparedModels(choice.against, own, at: unixNanos)
   }
 
   public init(machine: HourlyPrice?, compared: [HostedModel]) {
@@ -74,13 +78,16 @@ public struct ReceiptPricing: Sendable {
   }
 
   /// A given price comes before the price of a row; the row then still says which machine it is.
-  private static func hourlyPrice(_ choice: PriceChoice, at unixNanos: Int64) throws(PricingError) -> HourlyPrice? {
+  private static func hourlyPrice(
+    _ choice: PriceChoice, _ own: PriceBook, at unixNanos: Int64
+  ) throws(PricingError) -> HourlyPrice? {
     let name = choice.vm ?? choice.environmentVM ?? ""
     let vmOption = choice.vm == nil ? "FARTHING_VM" : "--vm"
     var row: Machine?
     if !name.isEmpty {
       row = try named(vmOption) { () throws(PricingError) in
-        try PriceBook(machines: PriceBook.shippedMachines()).machine(name)
+        try PriceBook(machines: PriceBook.shippedMachines()).overridden(by: own)
+          .machine(name, on: CivilDate(unixNanos: unixNanos))
       }
     }
     if let given = choice.usdPerHour {
@@ -98,16 +105,18 @@ public struct ReceiptPricing: Sendable {
     do { return try body() } catch { throw .option(option, error) }
   }
 
-  private static func comparedModels(_ against: String?, at unixNanos: Int64) throws(PricingError) -> [HostedModel] {
+  /// A person may name a retired model; the default list has none.
+  private static func comparedModels(
+    _ against: String?, _ own: PriceBook, at unixNanos: Int64
+  ) throws(PricingError) -> [HostedModel] {
     let names = against.map { $0.split(separator: ",").map { trimmed($0) }.filter { !$0.isEmpty } }
     if let names, names.isEmpty || names == ["none"] { return [] }
-    let book = PriceBook(hosted: try PriceBook.shippedHosted())
+    let book = PriceBook(hosted: try PriceBook.shippedHosted()).overridden(by: own)
+    guard let names else { return book.comparison(at: unixNanos) }
     var models: [HostedModel] = []
-    for name in names ?? PriceBook.defaultComparison {
+    for name in names {
       let model = try named("--against") { () throws(PricingError) in try book.hostedModel(name) }
-      // A person may name a retired model; the default list shows only the reference of every comparison past its end.
-      let shown = names != nil || PriceBook.referenceModels.contains(name) || !model.isRetired(at: unixNanos)
-      if shown, !models.contains(model) { models.append(model) }
+      if !models.contains(model) { models.append(model) }
     }
     return models
   }

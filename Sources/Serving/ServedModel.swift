@@ -20,8 +20,8 @@ public final class ServedModel {
     path: String, name: String, sha256: String?, options: Engine.Options
   ) throws(GenerationError) {
     let start = Clock.nowNanos()
-    let file: GGUFFile
-    do { file = try GGUFFile(path: path) } catch { throw .model(.file(error)) }
+    let file: ModelFile
+    do { file = try ModelFile(path: path) } catch { throw .model(.file(error)) }
     engine = try Engine(file, options)
     let quantization = Model.quantization(of: file)
     identity = ModelIdentity(

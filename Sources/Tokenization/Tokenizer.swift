@@ -31,6 +31,8 @@ public final class Tokenizer: Sendable {
     var after: [TokenID]?
     var chatTemplate: String?
     var preTokenizerName: String?
+    /// Further ids that end a generation.
+    var ends: [TokenID] = []
   }
 
   init(_ parts: Parts) {
@@ -42,7 +44,8 @@ public final class Tokenizer: Sendable {
     after = parts.after ?? (parts.special.addEOS ? [parts.special.eos].compactMap(\.self) : [])
     chatTemplate = parts.chatTemplate
     preTokenizerName = parts.preTokenizerName
-    endOfGeneration = SpecialTokens.ends(parts.vocabulary, parts.special)
+    let ends = Set(SpecialTokens.ends(parts.vocabulary, parts.special))
+    endOfGeneration = ends.union(parts.ends.filter(parts.vocabulary.contains)).sorted()
   }
 
   /// The tokens of a text.

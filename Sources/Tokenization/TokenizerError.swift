@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// Why a tokeniser could not be made, or a text not be encoded.
 ///
 /// Everything that comes from outside (a GGUF file, a `tokenizer.json`, a text) ends here when it breaks a rule; nothing
@@ -29,3 +31,19 @@ public struct TokenizerError: Error, Equatable, Sendable, CustomStringConvertibl
 
   public var description: String { location.isEmpty ? message : location + ": " + message }
 }
+
+extension TokenizerError: JSONFailure {
+  package init(_ fault: JSONFault) {
+    let kind: Kind =
+      switch fault.kind {
+      case .unreadable: .unreadable
+      case .malformed: .malformed
+      case .unsupported: .unsupported
+      case .limitExceeded: .limitExceeded
+      }
+    self.init(kind, at: fault.path ?? fault.file, fault.message)
+  }
+}
+
+package typealias JSONDocument = JSONText<TokenizerError>
+package typealias JSONValue = JSONTree<TokenizerError>

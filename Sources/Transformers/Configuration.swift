@@ -28,7 +28,7 @@ public struct ModelConfiguration: Sendable {
   public var group: Int { heads / kvHeads }
 
   /// - Throws: `ModelError` that names the key.
-  init(_ file: GGUFFile, architecture: String) throws(ModelError) {
+  init(_ file: ModelFile, architecture: String) throws(ModelError) {
     let reader = MetadataReader(file, architecture: architecture)
     self.architecture = architecture
     layers = try reader.integer("block_count", 1...Self.limits.layers)
@@ -71,10 +71,10 @@ public struct ModelConfiguration: Sendable {
 
 /// Typed and bounded access to the metadata of one architecture; keys are given without its prefix.
 struct MetadataReader {
-  let file: GGUFFile
+  let file: ModelFile
   let architecture: String
 
-  init(_ file: GGUFFile, architecture: String) {
+  init(_ file: ModelFile, architecture: String) {
     self.file = file
     self.architecture = architecture
   }

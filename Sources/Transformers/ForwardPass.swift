@@ -47,7 +47,7 @@ public final class ForwardPass {
     normalize = NormalizeStep(state, output: normalized, weight: first.attentionNorm)
     normalizeBranch = NormalizeBranchStep(state, weight: first.attentionNorm)
     attentionInput = AttentionInputStep(state, input: normalized, weights: first.attention, rope: ropes[0])
-    attend = AttendStep(state, output: attended)
+    attend = try AttendStep(state, output: attended)
     attentionOutput = ProjectStep(state, input: attended, linear: first.attention.output)
     feedForward = FeedForwardStep(state, input: normalized, output: gated, weights: first.feedForward)
     down = ProjectStep(state, input: gated, linear: first.feedForward.down)
@@ -94,6 +94,7 @@ public final class ForwardPass {
 
   /// Computes all layers for the appended rows.
   public func run() {
+    state.places.prepare(state.sequences)
     embed()
     for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
     // Whoever lets go of a sequence now gets its blocks back at once. The array keeps its memory.

@@ -1,20 +1,38 @@
 import Compute
 
+/// The layout of a cache. Within a block of 64 positions: layer, then KV head, then keys and values, each as
+/// `CKernels.h` draws them.
+struct KVShape: Equatable {
+  let type: KVType
+  /// Bytes of the keys, or of the values, of one head in a block.
+  let headBytes: Int
+  let layerBytes: Int
+  let blockBytes: Int
+
+  init(_ configuration: ModelConfiguration, type: KVType) {
+    self.type = type
+    headBytes = type.bytes(dimensions: configuration.headDim)
+    layerBytes = configuration.kvHeads * 2 * headBytes
+    blockBytes = configuration.layers * layerBytes
+  }
+
+  /// Where the keys of a block's layer and KV head begin.
+  func offset(block: Int, layer: Int, kvHead: Int) -> Int {
+    block * blockBytes + layer * layerBytes + kvHead * 2 * headBytes
+  }
+}
+
 /// Keys and values of past positions, in blocks of 64 positions that hold all layers and heads.
 ///
 /// The whole capacity is reserved when the cache is made and committed by the kernel as blocks are first written, so a long
-/// context costs memory only once it is used. Within a block: layer, then KV head, then keys [headDim, 64] and values
-/// [64, headDim].
+/// context costs memory only once it is used.
 ///
 /// A block is free, used by one or more sequences, kept for later ones, or both used and kept. It is written only by a
 /// sequence that has it to itself: see `isWritable`.
 @safe public final class KVCache: @unchecked Sendable {
-  public let type: KVType
   /// Positions that fit: a multiple of 64.
   public let capacity: Int
-  public let blockBytes: Int
-  let headBytes: Int
-  private let layerBytes: Int
+  let shape: KVShape
   private let memory: AlignedBuffer<UInt8>
   private var free: [Int32]
   /// How many sequences use each block.
@@ -25,14 +43,13 @@ import Compute
   public private(set) var usedBlocks = 0
   private var occupiedPeak = 0
 
+  /// - Precondition: heads are multiples of 32 dimensions for a Q8_0 cache.
   public init(_ configuration: ModelConfiguration, type: KVType, positions: Int) throws(ModelError) {
-    self.type = type
+    precondition(type.admits(dimensions: configuration.headDim))
     let blocks = (positions + Kernels.kvBlock - 1) / Kernels.kvBlock
     capacity = blocks * Kernels.kvBlock
-    headBytes = Kernels.kvBlock * configuration.headDim * type.bytes
-    layerBytes = configuration.kvHeads * 2 * headBytes
-    blockBytes = Self.blockBytes(configuration, type: type)
-    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: blockBytes)
+    shape = KVShape(configuration, type: type)
+    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: shape.blockBytes)
     guard !overflow else { throw .system(SystemError(call: "mmap", code: 12, path: "")) }
     do { memory = try AlignedBuffer(count: bytes) } catch { throw .system(error) }
     free = (0..<Int32(blocks)).reversed()
@@ -40,9 +57,14 @@ import Compute
     isKept = [Bool](repeating: false, count: blocks)
   }
 
+  public var type: KVType { shape.type }
+
+  /// Bytes of 64 positions.
+  public var blockBytes: Int { shape.blockBytes }
+
   /// Bytes of 64 positions.
   public static func blockBytes(_ configuration: ModelConfiguration, type: KVType) -> Int {
-    configuration.layers * configuration.kvHeads * 2 * Kernels.kvBlock * configuration.headDim * type.bytes
+    KVShape(configuration, type: type).blockBytes
   }
 
   /// Blocks that `positions` need.
@@ -59,6 +81,9 @@ import Compute
 
   /// Whether a sequence that uses this block may write into it: nobody else reads it, now or later.
   public func isWritable(_ block: Int32) -> Bool { users[Int(block)] == 1 && !isKept[Int(block)] }
+
+  /// All blocks.
+  var base: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(memory.pointer) }
 
   func takeBlock() -> Int32? {
     guard let block = free.popLast() else { return nil }
@@ -107,17 +132,6 @@ import Compute
 
   /// The bytes of a block.
   public func content(of block: Int32) -> View<UInt8> { memory.part(Int(block) * blockBytes, blockBytes) }
-
-  /// Keys of one layer and KV head in one block.
-  func keys(block: Int32, layer: Int, kvHead: Int) -> UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(
-      memory.pointer + Int(block) * blockBytes + layer * layerBytes + kvHead * 2 * headBytes)
-  }
-
-  /// The values beside those keys.
-  func values(block: Int32, layer: Int, kvHead: Int) -> UnsafeMutableRawPointer {
-    unsafe keys(block: block, layer: layer, kvHead: kvHead) + headBytes
-  }
 }
 
 /// One timeline of positions in a cache.

@@ -12,7 +12,7 @@ public struct MemoryNeed: Sendable, Equatable {
   public let scratchBytes: Int
 
   /// - Parameter batch: tokens of the largest pass.
-  public init(_ file: GGUFFile, configuration: ModelConfiguration, kv: KVType, batch: Int, threads: Int) {
+  public init(_ file: ModelFile, configuration: ModelConfiguration, kv: KVType, batch: Int, threads: Int) {
     weightBytes = file.tensors.reduce(0) { $0 + Self.packedBytes(of: $1) }
     kvBytesPerPosition = KVCache.blockBytes(configuration, type: kv) / Kernels.kvBlock
     scratchBytes = PassState.bytes(configuration, tokens: batch, threads: threads) + 48 * configuration.vocab
@@ -54,7 +54,7 @@ extension PassState {
 extension ModelConfiguration {
   /// Reads the configuration of a file without loading it.
   /// - Throws: `ModelError` where the architecture or one of its sizes is not supported.
-  public init(_ file: GGUFFile) throws(ModelError) {
+  public init(_ file: ModelFile) throws(ModelError) {
     try self.init(file, architecture: try Model.architecture(of: file))
   }
 }

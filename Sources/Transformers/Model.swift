@@ -17,7 +17,7 @@ import Quantization
 
   /// Reads the model of a GGUF file and packs its weights on the pool's threads.
   /// - Throws: `ModelError` naming the key or tensor that is missing, wrong or not supported.
-  public init(_ file: GGUFFile, pool: WorkerPool) throws(ModelError) {
+  public init(_ file: ModelFile, pool: WorkerPool) throws(ModelError) {
     let architecture = try Self.architecture(of: file)
     guard let type = families[architecture] else { throw Self.unknown(architecture, file) }
     let configuration = try ModelConfiguration(file, architecture: architecture)
@@ -33,6 +33,25 @@ import Quantization
     weights = try loader.pack(on: pool)
     layouts = loader.layouts
   }
+
+  /// The matrices of all layers, which a pass multiplies with every token.
+  private var layerMatrices: [Linear] {
+    family.layers.flatMap { $0.inputReaders + [$0.attention.output, $0.feedForward.down] }
+  }
+
+  /// Packed bytes that a pass reads: all layers and the output head. Of the embedding only single rows are read.
+  public var streamedBytes: Int { (layerMatrices + [head]).reduce(0) { $0 + $1.packedBytes } }
+
+  /// Whether most bytes of its matrices are floats.
+  public var isFloat: Bool {
+    layerMatrices.reduce(0) { $0 + ($1.layout.isFloat ? $1.packedBytes : 0) } * 2 > streamedBytes
+  }
+
+  /// Products that a token adds up in the layers' matrices, and in the output head.
+  public var products: (layers: Int, head: Int) {
+    (layerMatrices.reduce(0) { $0 + $1.rows * $1.columns }, head.rows * head.columns)
+  }
+
   /// Whether an instruction set computes all layouts of this model as plain code does.
   public func agrees(_ kernels: Kernels) throws(SystemError) -> Bool {
     for layout in layouts where try !layout.agrees(kernels) { return false }
@@ -40,14 +59,14 @@ import Quantization
   }
 
   /// The architecture that a file names, if there is a family for it.
-  static func architecture(of file: GGUFFile) throws(ModelError) -> String {
+  static func architecture(of file: ModelFile) throws(ModelError) -> String {
     let name: String
     do { name = try file.metadata.requiredString("general.architecture") } catch { throw .file(error) }
     guard families[name] != nil else { throw unknown(name, file) }
     return name
   }
 
-  private static func unknown(_ architecture: String, _ file: GGUFFile) -> ModelError {
+  private static func unknown(_ architecture: String, _ file: ModelFile) -> ModelError {
     let known = families.keys.sorted().joined(separator: ", ")
     return .unsupported(
       path: file.path, key: "general.architecture", expected: "one of \(known)", found: "\"\(architecture)\"")

@@ -67,6 +67,8 @@ final class PassState {
   let tokens: AlignedBuffer<Int32>
   let positions: AlignedBuffer<Int32>
   var sequences: [KVSequence] = []
+  /// Where the keys and values of the rows are; ready once the steps run.
+  let places: KVPlaces
 
   /// [tokens, hidden]: the residual stream.
   let residual: AlignedBuffer<Float>
@@ -74,6 +76,8 @@ final class PassState {
   let branch: AlignedBuffer<Float>
   /// [tokens, heads * headDim]
   let queries: AlignedBuffer<Float>
+  /// The same in 8 bits, for a Q8_0 cache.
+  private let queryBlocks: AlignedBuffer<Activations>
 
   /// Rows of a matrix that one chunk of a step computes: few enough to spread a small matrix over threads, and a whole
   /// block of activations, so that a chunk can quantise its own output.
@@ -94,10 +98,13 @@ final class PassState {
     residual = try AlignedBuffer(count: maxTokens * configuration.hidden)
     branch = try AlignedBuffer(count: maxTokens * configuration.hidden)
     queries = try AlignedBuffer(count: maxTokens * configuration.heads * configuration.headDim)
+    queryBlocks = try AlignedBuffer(
+      count: maxTokens * configuration.heads * (configuration.headDim / Kernels.block))
+    places = try KVPlaces(maxTokens: maxTokens)
     sequences.reserveCapacity(maxTokens)
-    // Two outputs of a chunk, of which a KV head's key and value are the largest; or two softmaxes of a group of heads.
+    // Two outputs of a chunk, of which a KV head's key and value are the largest; or what attention takes.
     let outputs = 2 * maxTokens * max(Self.rowsPerChunk, configuration.headDim)
-    let softmax = 2 * Softmax.floats(heads: configuration.group, dimensions: configuration.headDim)
+    let softmax = AttendStep.scratchFloats(configuration)
     let slab =
       max(OutputHeadStep.rowsPerChunk, configuration.headDim)
       * max(configuration.hidden, configuration.feedForward, configuration.heads * configuration.headDim)
@@ -120,6 +127,11 @@ final class PassState {
   func queryHead(_ token: Int, head: Int, count: Int = 1) -> View<Float> {
     let dimensions = configuration.headDim
     return queries.part((token * configuration.heads + head) * dimensions, count * dimensions)
+  }
+
+  func queryBlocks(_ token: Int, head: Int, count: Int = 1) -> View<Activations> {
+    let blocks = configuration.headDim / Kernels.block
+    return queryBlocks.part((token * configuration.heads + head) * blocks, count * blocks)
   }
 
   /// Floats that belong to one worker during one chunk.

@@ -43,10 +43,10 @@ import Quantization
 /// Packing goes tensor by tensor in the order of the file, on all threads, and gives each source range back to the kernel
 /// behind it, so that memory holds one copy of the weights from the first run on.
 final class WeightLoader {
-  let file: GGUFFile
+  let file: ModelFile
   private var matrices: [Linear] = []
 
-  init(_ file: GGUFFile) { self.file = file }
+  init(_ file: ModelFile) { self.file = file }
 
   /// The layouts of the matrices asked for so far, each once.
   var layouts: [PackedLayout] {
@@ -142,10 +142,10 @@ final class WeightLoader {
 
 /// Packs one matrix, some groups of eight rows a chunk.
 private final class PackJob: PoolJob {
-  let file: GGUFFile
+  let file: ModelFile
   var matrix: Linear?
 
-  init(_ file: GGUFFile) { self.file = file }
+  init(_ file: ModelFile) { self.file = file }
 
   private static let groupsPerChunk = 32
 
@@ -156,9 +156,11 @@ private final class PackJob: PoolJob {
   }
 
   func perform(chunk: Int, worker: Int) {
-    guard let matrix, let source = unsafe file.bytes(of: matrix.source).baseAddress else { return }
+    guard let matrix else { return }
     let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
     let groupRows = PackedLayout.groupRows
+    guard matrix.source.inOrder else { return packReordered(matrix, chunk) }
+    guard let source = unsafe file.bytes(of: matrix.source).baseAddress else { return }
     let first = chunk * Self.groupsPerChunk
     let last = min(first + Self.groupsPerChunk, (matrix.rows + groupRows - 1) / groupRows)
     for group in first..<last {
@@ -167,6 +169,22 @@ private final class PackJob: PoolJob {
       unsafe matrix.layout.pack(
         rows: min(groupRows, matrix.rows - row), columns: matrix.columns,
         from: source + row * matrix.source.rowBytes, to: destination.pointer)
+    }
+  }
+  /// The same for rows that the file has in another order: each group is gathered first.
+  private func packReordered(_ matrix: Linear, _ chunk: Int) {
+    let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
+    let groupRows = PackedLayout.groupRows
+    let groups = (matrix.rows + groupRows - 1) / groupRows
+    var gathered = [UInt8](repeating: 0, count: groupRows * matrix.source.rowBytes)
+    for group in chunk * Self.groupsPerChunk..<min((chunk + 1) * Self.groupsPerChunk, groups) {
+      let rows = group * groupRows..<min((group + 1) * groupRows, matrix.rows)
+      let destination = matrix.packed.part(group * groupBytes, groupBytes)
+      unsafe gathered.withUnsafeMutableBytes { gathered in
+        guard let base = gathered.baseAddress else { return }
+        unsafe file.readRows(rows, of: matrix.source, to: base)
+        unsafe matrix.layout.pack(rows: rows.count, columns: matrix.columns, from: base, to: destination.pointer)
+      }
     }
   }
 }

@@ -10,7 +10,9 @@ final class AttentionCase {
   let dimensions: Int
   let positions: Int
   let type: KVType
+  /// As the kernels use them: for a Q8_0 cache, what their 8-bit form stands for.
   let queries: GuardedBuffer<Float>
+  let queryBlocks: GuardedBuffer<Activations>
   /// Blocks of 64 positions; what no position owns is not a number.
   let keys: [GuardedBuffer<UInt8>]
   let values: [GuardedBuffer<UInt8>]
@@ -28,10 +30,20 @@ final class AttentionCase {
     self.positions = positions
     self.type = type
     let factor = spread / Float(dimensions).squareRoot()
-    queries = GuardedBuffer((0..<heads * dimensions).map { _ in factor * random.normal() })
+    let queries = GuardedBuffer((0..<heads * dimensions).map { _ in factor * random.normal() })
+    queryBlocks = GuardedBuffer(count: max(1, heads * dimensions / 32))
+    if type == .q8 {
+      kernels.quantize(queries.view, to: queryBlocks.view)
+      for index in 0..<queries.count {
+        let block = queryBlocks[index / 32]
+        queries.pointer[index] =
+          block.scale * Float(withUnsafeBytes(of: block.codes) { Int8(bitPattern: $0[index % 32]) })
+      }
+    }
+    self.queries = queries
     let blocks = (positions + 63) / 64
-    keys = (0..<blocks).map { _ in Self.poisoned(dimensions * 64 * type.bytes) }
-    values = (0..<blocks).map { _ in Self.poisoned(dimensions * 64 * type.bytes) }
+    keys = (0..<blocks).map { _ in Self.poisoned(type.bytes(dimensions: dimensions)) }
+    values = (0..<blocks).map { _ in Self.poisoned(type.bytes(dimensions: dimensions)) }
     var keyRows: [[Double]] = []
     var valueRows: [[Double]] = []
     for position in 0..<positions {
@@ -40,8 +52,8 @@ final class AttentionCase {
       kernels.store(
         key: key.view, value: value.view, type: type, slot: position % 64, keys: keys[position / 64].pointer,
         values: values[position / 64].pointer)
-      keyRows.append(key.elements.map { Self.stored($0, type) })
-      valueRows.append(value.elements.map { Self.stored($0, type) })
+      keyRows.append(Self.stored(key, type, kernels))
+      valueRows.append(Self.stored(value, type, kernels))
     }
     self.keyRows = keyRows
     self.valueRows = valueRows
@@ -49,10 +61,11 @@ final class AttentionCase {
 
   init(
     heads: Int, dimensions: Int, positions: Int, type: KVType, queries: GuardedBuffer<Float>,
-    keys: [GuardedBuffer<UInt8>], values: [GuardedBuffer<UInt8>], keyRows: [[Double]], valueRows: [[Double]]
+    queryBlocks: GuardedBuffer<Activations>, keys: [GuardedBuffer<UInt8>], values: [GuardedBuffer<UInt8>],
+    keyRows: [[Double]], valueRows: [[Double]]
   ) {
     (self.heads, self.dimensions, self.positions, self.type) = (heads, dimensions, positions, type)
-    (self.queries, self.keys, self.values) = (queries, keys, values)
+    (self.queries, self.queryBlocks, self.keys, self.values) = (queries, queryBlocks, keys, values)
     (self.keyRows, self.valueRows) = (keyRows, valueRows)
   }
 
@@ -62,8 +75,48 @@ final class AttentionCase {
     return buffer
   }
 
-  private static func stored(_ value: Float, _ type: KVType) -> Double {
-    type == .f16 ? Double(Float16(value)) : Double(value)
+  private static func stored(_ row: GuardedBuffer<Float>, _ type: KVType, _ kernels: Kernels) -> [Double] {
+    switch type {
+    case .f16: return row.elements.map { Double(Float16($0)) }
+    case .f32: return row.elements.map { Double($0) }
+    case .q8:
+      let blocks = GuardedBuffer<Activations>(count: row.count / 32)
+      kernels.quantize(row.view, to: blocks.view)
+      return (0..<row.count).map { index in
+        let code = withUnsafeBytes(of: blocks[index / 32].codes) { Int8(bitPattern: $0[index % 32]) }
+        return Double(Float16(blocks[index / 32].scale)) * Double(code)
+      }
+    }
+  }
+
+  /// The bytes of a block of keys, and of one of values, that belong to one slot.
+  static func bytes(ofSlot slot: Int, dimensions: Int, type: KVType) -> (keys: Set<Int>, values: Set<Int>) {
+    var keys: Set<Int> = []
+    var values: Set<Int> = []
+    guard type == .q8 else {
+      let size = type == .f16 ? 2 : 4
+      for d in 0..<dimensions {
+        for byte in 0..<size {
+          keys.insert((d * 64 + slot) * size + byte)
+          values.insert((slot * dimensions + d) * size + byte)
+        }
+      }
+      return (keys, values)
+    }
+    let blocks = dimensions / 32
+    for block in 0..<blocks {
+      // A group of eight rows by 32 columns: eight scales, then eight vectors of four columns of each row.
+      let start = (slot / 8 * blocks + block) * (16 + 256)
+      for byte in 0..<2 {
+        keys.insert(start + slot % 8 * 2 + byte)
+        values.insert((block * 64 + slot) * 2 + byte)
+      }
+      for column in 0..<32 {
+        keys.insert(start + 16 + column / 4 * 32 + slot % 8 * 4 + column % 4)
+        values.insert(blocks * 64 * 2 + slot * dimensions + block * 32 + column)
+      }
+    }
+    return (keys, values)
   }
 
   func softmax(heads: Int? = nil) -> Softmax {
@@ -83,9 +136,18 @@ final class AttentionCase {
     while start < range.upperBound {
       let block = start / 64
       let end = min(range.upperBound, (block + 1) * 64)
-      kernels.attend(
-        queries: queries, heads: head == nil ? heads : 1, type: type, keys: keys[block].pointer,
-        values: values[block].pointer, slots: start - block * 64..<end - block * 64, into: softmax)
+      let slots = start - block * 64..<end - block * 64
+      if type == .q8 {
+        let blocks = dimensions / 32
+        kernels.attend(
+          queries: head.map { queryBlocks.view.part($0 * blocks, blocks) } ?? queryBlocks.view,
+          heads: head == nil ? heads : 1, keys: keys[block].pointer, values: values[block].pointer, slots: slots,
+          into: softmax)
+      } else {
+        kernels.attend(
+          queries: queries, heads: head == nil ? heads : 1, type: type, keys: keys[block].pointer,
+          values: values[block].pointer, slots: slots, into: softmax)
+      }
       start = end
     }
   }
@@ -144,6 +206,9 @@ extension Softmax {
     let type: KVType
     var testDescription: String { "\(kernels.name) \(type.rawValue)" }
 
+    /// Dimensions that this type of cache takes: those, or the next that it does.
+    func dimensions(_ wanted: Int) -> Int { type == .q8 ? (wanted + 31) / 32 * 32 : wanted }
+
     static let all = Kernels.all.flatMap { kernels in KVType.allCases.map { Setting(kernels: kernels, type: $0) } }
   }
 
@@ -151,7 +216,7 @@ extension Softmax {
   func equalsTheNaiveSoftmax(_ setting: Setting) {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = KernelRandom(seed: seed)
-    for dimensions in [8, 16, 24, 32, 40, 56, 64, 80, 96, 128, 256] {
+    for dimensions in [8, 16, 24, 32, 40, 56, 64, 80, 96, 128, 256] where setting.type.admits(dimensions: dimensions) {
       for heads in dimensions == 64 ? Array(1...8) : [1 + dimensions / 8 % 8] {
         let positions = 1 + Int(random.next() % 200)
         let whole = AttentionCase(
@@ -169,7 +234,7 @@ extension Softmax {
   func windowsOfOneBlock(_ setting: Setting) {
     var random = KernelRandom(seed: 13)
     let block = AttentionCase(
-      setting.kernels, heads: 3, dimensions: 40, positions: 64, type: setting.type, &random)
+      setting.kernels, heads: 3, dimensions: setting.dimensions(40), positions: 64, type: setting.type, &random)
     let edges = slowTests ? Array(0...64) : [0, 1, 7, 8, 9, 31, 32, 33, 62, 63, 64]
     for begin in edges {
       for end in edges where begin < end {
@@ -192,7 +257,7 @@ extension Softmax {
     var random = KernelRandom(seed: 14)
     for heads in 1...8 {
       let shared = AttentionCase(
-        setting.kernels, heads: heads, dimensions: 48, positions: 90, type: setting.type, &random)
+        setting.kernels, heads: heads, dimensions: setting.dimensions(48), positions: 90, type: setting.type, &random)
       let together = shared.softmax()
       shared.fold(setting.kernels, 0..<90, into: together)
       for head in 0..<heads {
@@ -242,21 +307,22 @@ extension Softmax {
   @Test(arguments: Setting.all)
   func storingTouchesOneSlot(_ setting: Setting) {
     var random = KernelRandom(seed: 16)
+    let dimensions = setting.dimensions(24)
     for slot in [0, 1, 31, 32, 63] {
       let full = AttentionCase(
-        setting.kernels, heads: 1, dimensions: 24, positions: 64, type: setting.type, &random)
+        setting.kernels, heads: 1, dimensions: dimensions, positions: 64, type: setting.type, &random)
       let keys = Array(full.keys[0].elements)
       let values = Array(full.values[0].elements)
-      let row = GuardedBuffer([Float](repeating: 7, count: 24))
+      let row = GuardedBuffer([Float](repeating: 7, count: dimensions))
       setting.kernels.store(
         key: row.view, value: row.view, type: setting.type, slot: slot, keys: full.keys[0].pointer,
         values: full.values[0].pointer)
-      let size = setting.type.bytes
+      let own = AttentionCase.bytes(ofSlot: slot, dimensions: dimensions, type: setting.type)
       let keysElsewhere = (0..<keys.count).allSatisfy {
-        $0 / size % 64 == slot || keys[$0] == full.keys[0].pointer[$0]
+        own.keys.contains($0) || keys[$0] == full.keys[0].pointer[$0]
       }
       let valuesElsewhere = (0..<values.count).allSatisfy {
-        $0 / size / 24 == slot || values[$0] == full.values[0].pointer[$0]
+        own.values.contains($0) || values[$0] == full.values[0].pointer[$0]
       }
       #expect(keysElsewhere && valuesElsewhere, "\(setting) slot \(slot)")
     }
@@ -291,15 +357,13 @@ extension AttentionCase {
     let keys = GuardedBuffer(Array(other.keys[0].elements))
     let values = GuardedBuffer(Array(other.values[0].elements))
     for slot in 0..<64 where !slots.contains(slot) {
-      for d in 0..<other.dimensions {
-        for byte in 0..<other.type.bytes {
-          keys.pointer[(d * 64 + slot) * other.type.bytes + byte] = 0xff
-          values.pointer[(slot * other.dimensions + d) * other.type.bytes + byte] = 0xff
-        }
-      }
+      let own = Self.bytes(ofSlot: slot, dimensions: other.dimensions, type: other.type)
+      for byte in own.keys { keys.pointer[byte] = 0xff }
+      for byte in own.values { values.pointer[byte] = 0xff }
     }
     self.init(
       heads: other.heads, dimensions: other.dimensions, positions: other.positions, type: other.type,
-      queries: other.queries, keys: [keys], values: [values], keyRows: other.keyRows, valueRows: other.valueRows)
+      queries: other.queries, queryBlocks: other.queryBlocks, keys: [keys], values: [values], keyRows: other.keyRows,
+      valueRows: other.valueRows)
   }
 }

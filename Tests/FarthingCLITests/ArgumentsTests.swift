@@ -12,11 +12,12 @@ import Testing
   private static let batch: Option<Int?> = .integer("--threads-batch", "-tb", in: 1...8, help: "threads")
   private static let stop = Option.list("--stop", value: "TEXT", help: "end")
   private static let shape: Option<Shape> = .choice("--shape", default: .round, help: "form")
+  private static let lengths: Option<[Int]> = .integers("--lengths", in: 0...99, default: [5], help: "sizes")
   private static let quiet = Option.flag("--quiet", "-q", help: "say less")
 
   private static let command = Command(
     name: "draw", summary: "draws", operands: .optional("PROMPT"),
-    options: [model, context, topK, temperature, batch, stop, shape, quiet], run: { _, _ in })
+    options: [model, context, topK, temperature, batch, stop, shape, lengths, quiet], run: { _, _ in })
 
   private func parse(_ words: String...) throws(CommandFailure) -> Arguments {
     try Arguments(words, for: Self.command)
@@ -30,6 +31,15 @@ import Testing
       return reason
     } catch {
       return "\(error)"
+    }
+  }
+
+  @Test func numbersWithCommas() throws {
+    #expect(try parse()[Self.lengths] == [5])
+    #expect(try parse("--lengths", "1,2,99")[Self.lengths] == [1, 2, 99])
+    #expect(try parse("--lengths", "1", "--lengths", "7")[Self.lengths] == [7])
+    for text in ["", "1,", ",1", "1,,2", "1;2", "100", "1,-1"] {
+      #expect(refusal(of: ["--lengths", text])?.contains("is not a whole number") == true, "\(text)")
     }
   }
 

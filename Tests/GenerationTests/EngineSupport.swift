@@ -46,7 +46,7 @@ func engine(
   options.context = context
   options.kernels = kernels
   options.product = product
-  return try Engine(try GGUFFile(path: fixture.path), options)
+  return try Engine(try ModelFile(path: fixture.path), options)
 }
 
 /// A request for `count` tokens, the likeliest ones unless a seed is given, past whatever ends an answer.

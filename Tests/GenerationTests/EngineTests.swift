@@ -16,7 +16,7 @@ import Testing
     return options
   }
 
-  private func need(_ file: GGUFFile) throws -> (need: MemoryNeed, trained: Int) {
+  private func need(_ file: ModelFile) throws -> (need: MemoryNeed, trained: Int) {
     let configuration = try ModelConfiguration(file)
     return (
       MemoryNeed(file, configuration: configuration, kv: .f16, batch: 16, threads: 1), configuration.contextLength
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func contextThatDoesNotFitIsRefusedWithWhatWould() throws {
-    let file = try GGUFFile(path: try SmolLM2.path())
+    let file = try ModelFile(path: try SmolLM2.path())
     let (need, trained) = try need(file)
     #expect(trained == 8192)
     let available = need.total(positions: 1000)
@@ -46,7 +46,7 @@ import Testing
 
   @Test func withoutAWishTheContextIsWhatFits() throws {
     let fixture = try FamilyFixture.named("llama", "Q4_0")
-    let file = try GGUFFile(path: fixture.path)
+    let file = try ModelFile(path: fixture.path)
     let (need, trained) = try need(file)
     #expect(try Engine(file, options(available: nil)).context == trained)
     #expect(try Engine(file, options(available: 1 << 34)).context == trained)
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test func weightsThatDoNotFitAreRefused() throws {
-    let file = try GGUFFile(path: try FamilyFixture.named("llama", "Q4_0").path)
+    let file = try ModelFile(path: try FamilyFixture.named("llama", "Q4_0").path)
     let (need, _) = try need(file)
     for available in [0, need.weightBytes, need.total(positions: 64) - 1] {
       let error = #expect(throws: GenerationError.self) { try Engine(file, options(available: available)) }
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test func moreThanTheModelWasTrainedOnIsRefused() throws {
-    let file = try GGUFFile(path: try FamilyFixture.named("llama", "Q4_0").path)
+    let file = try ModelFile(path: try FamilyFixture.named("llama", "Q4_0").path)
     let (_, trained) = try need(file)
     let error = #expect(throws: GenerationError.self) {
       try Engine(file, options(available: nil, context: trained + 1))
@@ -79,7 +79,7 @@ import Testing
   /// What a model was said to need is what it takes.
   @Test func needIsWhatIsTaken() throws {
     for fixture in FamilyFixture.all {
-      let file = try GGUFFile(path: fixture.path)
+      let file = try ModelFile(path: fixture.path)
       let configuration = try ModelConfiguration(file)
       let need = MemoryNeed(file, configuration: configuration, kv: .f16, batch: 16, threads: 1)
       let loaded = try Engine(file, options(available: nil, context: 64))

@@ -39,7 +39,7 @@ import Tokenization
   private static func violations(
     path: String, prompt: [TokenID], count: Int, context: Int? = nil, kernels: Kernels = .best
   ) throws -> [String] {
-    let file = try GGUFFile(path: path)
+    let file = try ModelFile(path: path)
     func session(_ threads: Int, _ batchThreads: Int, batch: Int) throws -> Session {
       var options = Engine.Options(threads: threads)
       options.batchThreads = batchThreads

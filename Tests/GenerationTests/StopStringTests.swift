@@ -139,7 +139,7 @@ func stopStringsEqualNaiveSearchForEveryCut(alphabet: [UInt8]) throws {
   #expect(matches > 50, "seed \(seed): the test sees matches")
 }
 
-@Test(.timeLimit(.minutes(5)))
+@Test(.timeLimit(.minutes(15)))
 func stopStringsTakeLinearTime() throws {
   // One stop string of a run of letters with another end: a search that starts over at each byte takes a thousand times
   // longer.

@@ -28,7 +28,7 @@ public enum ModelExercise {
   ) -> Outcome {
     do {
       let first = parts.count == 1 ? "model.gguf" : partName(1, of: parts.count)
-      let file = try GGUFFile(first: MappedFile(copying: parts[0], path: first)) { (path) throws(ModelFileError) in
+      let file = try ModelFile(first: MappedFile(copying: parts[0], path: first)) { (path) throws(ModelFileError) in
         let number = (1...max(parts.count, 2)).first { path.hasSuffix(partName($0, of: parts.count)) } ?? 1
         return MappedFile(copying: parts[min(number, parts.count) - 1], path: path)
       }

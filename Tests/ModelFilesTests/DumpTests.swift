@@ -12,7 +12,7 @@ import Testing
     let target = try #require(getenv("FARTHING_GGUF_DUMP_TO").map { String(cString: $0) })
     let output = try #require(fopen(target, "w"))
     defer { fclose(output) }
-    let file = try GGUFFile(path: path)
+    let file = try ModelFile(path: path)
     func line(_ text: String) { fputs(text + "\n", output) }
     for key in file.metadata.keys {
       let type = try #require(file.metadata.typeName(key))

@@ -175,9 +175,9 @@ import Testing
   @Test func pathsThatAreNoFile() throws {
     let directory = TemporaryDirectory()
     func error(_ path: String) throws -> ModelFileError {
-      try #require(throws: ModelFileError.self) { try GGUFFile(path: path) }
+      try #require(throws: ModelFileError.self) { try ModelFile(path: path) }
     }
-    #expect(try error(directory.path).found == "is a directory, not a regular file")
+    #expect(try error(directory.path).found == "a folder without one")
     let fifo = directory.path + "/fifo"
     #expect(mkfifo(fifo, 0o600) == 0)
     // Would wait for a writer for ever if it were opened in the ordinary way.
@@ -203,12 +203,12 @@ import Testing
     bytes.replaceSubrange((bytes.count - 8)..., with: [0, 0, 0, 0, 1, 0, 0, 0])
     let path = directory.write("sparse.gguf", bytes)
     #expect(truncate(path, 64 << 30) == 0)
-    let error = try #require(throws: ModelFileError.self) { try GGUFFile(path: path) }
+    let error = try #require(throws: ModelFileError.self) { try ModelFile(path: path) }
     #expect(error.kind == .limit && error.key == "many")
     #expect(error.expected.contains("the header, which may have \(GGUFLimits.headerBytes)"), "\(error)")
     // What the header may hold at most is read in good time.
     bytes.replaceSubrange((bytes.count - 8)..., with: [0, 0, 0x50, 0, 0, 0, 0, 0])
-    let file = try GGUFFile(path: directory.write("sparse.gguf", bytes + [UInt8](repeating: 0, count: 63 << 20)))
+    let file = try ModelFile(path: directory.write("sparse.gguf", bytes + [UInt8](repeating: 0, count: 63 << 20)))
     #expect(file.metadata.contains("many"))
   }
 }

@@ -134,11 +134,11 @@ import Testing
     let paths = GGUFBuilder.split(into: 3).enumerated().map { number, part in
       directory.write("m-0000\(number + 1)-of-00003.gguf", part.bytes)
     }
-    #expect(try GGUFFile(path: paths[0]).tensors.count == 3)
-    let second = try #require(throws: ModelFileError.self) { try GGUFFile(path: paths[1]) }
+    #expect(try ModelFile(path: paths[0]).tensors.count == 3)
+    let second = try #require(throws: ModelFileError.self) { try ModelFile(path: paths[1]) }
     #expect(second.description.contains("part 2 of 3") && second.description.contains("-00001-of-00003.gguf"))
     unlink(paths[2])
-    let missing = try #require(throws: ModelFileError.self) { try GGUFFile(path: paths[0]) }
+    let missing = try #require(throws: ModelFileError.self) { try ModelFile(path: paths[0]) }
     #expect(missing.kind == .system && missing.path == paths[2])
   }
 

@@ -253,7 +253,7 @@ import Testing
       let log = ProgressLog()
       let path = try store.fetch(model, progress: log.add)
       #expect(store.verify(model))
-      #expect(try GGUFFile(path: path).tensors.isEmpty == false)
+      #expect(try ModelFile(path: path).tensors.isEmpty == false)
       #expect(directory.list() == ["models", "models/" + model.fileName])
       print("\(model.name) from \(source): \(log.all.count) reports, downloaded of \(log.all.first?.total ?? 0) bytes")
       #expect(log.all.contains { $0.phase == .downloading && $0.bytes > 1 << 20 })

@@ -5,9 +5,9 @@ import HostileFiles
 @testable import ModelFiles
 
 /// Opens one file, or the parts of a split one, from memory.
-func open(_ parts: [[UInt8]], named name: String = "model.gguf") throws(ModelFileError) -> GGUFFile {
+func open(_ parts: [[UInt8]], named name: String = "model.gguf") throws(ModelFileError) -> ModelFile {
   let paths = partPaths(parts.count, name)
-  return try GGUFFile(first: MappedFile(copying: parts[0], path: paths[0])) { (path) throws(ModelFileError) in
+  return try ModelFile(first: MappedFile(copying: parts[0], path: paths[0])) { (path) throws(ModelFileError) in
     guard let number = paths.firstIndex(of: path) else {
       throw ModelFileError(SystemError(call: "open", code: ENOENT, path: path))
     }
@@ -15,7 +15,7 @@ func open(_ parts: [[UInt8]], named name: String = "model.gguf") throws(ModelFil
   }
 }
 
-func open(_ builder: GGUFBuilder) throws(ModelFileError) -> GGUFFile { try open([builder.bytes]) }
+func open(_ builder: GGUFBuilder) throws(ModelFileError) -> ModelFile { try open([builder.bytes]) }
 
 private func partPaths(_ count: Int, _ name: String) -> [String] {
   guard count > 1 else { return [name] }
@@ -37,7 +37,7 @@ func refusal(of builder: GGUFBuilder) -> ModelFileError? { refusal(of: [builder.
 /// Reads everything that a file offers: each value through each getter, each string both ways, the bytes of each
 /// tensor. Returns a sum that depends on all of it, so that no read can be left out.
 @discardableResult
-func walk(_ file: GGUFFile) -> UInt64 {
+func walk(_ file: ModelFile) -> UInt64 {
   var sum = UInt64(file.fileBytes)
   for key in file.metadata.keys {
     sum &+= walk(file.metadata, key)

@@ -60,6 +60,11 @@ public enum SmolLM2Reference {
   public static func chunkLosses() throws -> [Double] { try Fixtures.values("reference/smollm2.chunks.f64") }
 
   public struct Continuation: Decodable, Sendable {
+    public struct Message: Decodable, Sendable {
+      public let role: String
+      public let content: String
+    }
+    public let messages: [Message]
     public let prompt: [Int32]
     /// 128 tokens, each the likeliest.
     public let greedy: [Int32]

@@ -137,6 +137,7 @@ enum Moment {
   private func name(_ mark: PriceMark) -> String {
     switch mark {
     case .retired: "retired"
+    case .unproven: "unproven"
     case .retires: "retires"
     case .deprecated: "deprecated"
     case .stale: "stale"

@@ -17,8 +17,9 @@ enum ImportCheck {
     ModuleRule(name: "CKernels", modules: []),
     ModuleRule(name: "Compute", modules: [], kernels: true),
     ModuleRule(name: "Quantization", modules: ["Compute"], kernels: true),
-    ModuleRule(name: "ModelFiles", modules: ["Compute", "Quantization"], libraries: ["CSodium"]),
-    ModuleRule(name: "Tokenization", modules: ["Compute", "ModelFiles"], libraries: ["CPCRE2", "CJansson"]),
+    ModuleRule(name: "ModelFiles", modules: ["Compute", "Quantization"], libraries: ["CSodium", "CJansson"]),
+    ModuleRule(name: "Tokenization", modules: ["Compute", "ModelFiles"], libraries: ["CPCRE2"]),
+    ModuleRule(name: "Conversion", modules: ["Compute", "Quantization", "ModelFiles", "Tokenization"]),
     ModuleRule(name: "Usage", modules: []),
     ModuleRule(
       name: "Transformers", modules: ["Compute", "Quantization", "ModelFiles", "Usage"], kernels: true),
@@ -38,7 +39,8 @@ enum ImportCheck {
     ModuleRule(
       name: "FarthingCLI",
       modules: [
-        "Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing",
+        "Compute", "Quantization", "ModelFiles", "Tokenization", "Conversion", "Usage", "Transformers", "Generation",
+        "Pricing",
         "Metering", "Planning", "Serving",
       ], foundation: true),
   ]

@@ -52,7 +52,7 @@ struct JudgeTests {
 
   private func open(_ path: String, _ pre: String) throws -> Tokenizer {
     if path.hasSuffix(".gguf") {
-      return try Tokenizer(gguf: GGUFFile(path: path), preTokenizer: pre.isEmpty ? nil : pre)
+      return try Tokenizer(gguf: ModelFile(path: path), preTokenizer: pre.isEmpty ? nil : pre)
     }
     return try Tokenizer(tokenizerJSON: path)
   }

@@ -25,7 +25,7 @@ enum Fixture {
 
   static func json(_ name: String) throws -> Tokenizer { try Tokenizer(tokenizerJSON: path(name + ".json")) }
 
-  static func gguf(_ name: String) throws -> Tokenizer { try Tokenizer(gguf: GGUFFile(path: path(name + ".gguf"))) }
+  static func gguf(_ name: String) throws -> Tokenizer { try Tokenizer(gguf: ModelFile(path: path(name + ".gguf"))) }
 
   /// The texts that all ids are of.
   static func texts() throws -> [[UInt8]] {

@@ -128,5 +128,5 @@ import Testing
 
 /// Opens the bytes of a GGUF file.
 func openGGUF(_ bytes: [UInt8]) throws -> Tokenizer {
-  try withTemporaryFile(bytes) { try Tokenizer(gguf: GGUFFile(path: $0)) }
+  try withTemporaryFile(bytes) { try Tokenizer(gguf: ModelFile(path: $0)) }
 }

@@ -10,7 +10,7 @@ final class Subject: Sendable {
   let vocab: Int
 
   init(path: String, threads: Int = 2) throws {
-    model = try Model(try GGUFFile(path: path), pool: try WorkerPool(threads: threads))
+    model = try Model(try ModelFile(path: path), pool: try WorkerPool(threads: threads))
     vocab = model.configuration.vocab
   }
 

@@ -86,7 +86,14 @@ typedef struct {
 
 enum { FK_KV_BLOCK = 64 };  // positions whose keys and values lie together
 
-typedef enum { FK_KV_F16, FK_KV_F32, FK_KV_COUNT } fk_kv_type;
+// Q8_0: for 32 dimensions of one position 8-bit codes and an F16 scale. Dimensions are a multiple of 32 then.
+typedef enum { FK_KV_F16, FK_KV_F32, FK_KV_Q8, FK_KV_COUNT } fk_kv_type;
+
+// Bytes of the keys, or of the values, of one head in a block of 64 positions.
+static inline size_t fk_kv_bytes(fk_kv_type type, size_t dimensions) {
+  if (type == FK_KV_Q8) return FK_KV_BLOCK * (dimensions / FK_BLOCK) * (FK_BLOCK + 2);
+  return FK_KV_BLOCK * dimensions * (type == FK_KV_F16 ? 2 : 4);
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The table of one instruction set
@@ -125,16 +132,19 @@ typedef struct {
   void (*rope_adjacent)(const float *cosine, const float *sine, size_t dimensions, float *head);
   void (*rope_halves)(const float *cosine, const float *sine, size_t dimensions, float *head);
 
-  // Stores one position's key (dimensions floats) into a key block [dimensions][64] and its value into a value block
-  // [64][dimensions]; slot in 0..<64.
+  // Stores one position's key and value (dimensions floats each) into a block; slot in 0..<64.
+  // Keys: F16 and F32 [dimensions][64]; Q8_0 as a matrix of 64 rows in the layout FK_LAYOUT_S8. Values: F16 and F32
+  // [64][dimensions]; Q8_0 scales [dimensions / 32][64], then codes [64][dimensions].
   void (*store_key[FK_KV_COUNT])(const float *key, size_t dimensions, size_t slot, void *block);
   void (*store_value[FK_KV_COUNT])(const float *value, size_t dimensions, size_t slot, void *block);
 
   // Folds slots [begin, end) of one block of 64 positions into the running softmax of `heads` query heads that share
   // it: maximum [heads] (start at -infinity), sum [heads] (start at 0), output [heads, dimensions] (start at 0).
-  // queries [heads, dimensions], already scaled. dimensions a multiple of 8, at most 512.
-  void (*attend[FK_KV_COUNT])(const float *queries, size_t heads, size_t dimensions, const void *keys,
-                              const void *values, size_t begin, size_t end, float *maximum, float *sum, float *output);
+  // queries [heads, dimensions], already scaled: floats, or for Q8_0 fk_activations. dimensions a multiple of 8, at
+  // most 512. `next`: keys that will be read next, to be fetched meanwhile, or NULL.
+  void (*attend[FK_KV_COUNT])(const void *queries, size_t heads, size_t dimensions, const void *keys,
+                              const void *values, size_t begin, size_t end, const void *next, float *maximum,
+                              float *sum, float *output);
 
   // Merges a partial softmax (as `attend` leaves it) into a running one, for one head.
   void (*merge)(const float *maximum, const float *sum, const float *output, size_t dimensions, float *into_maximum,
@@ -142,6 +152,12 @@ typedef struct {
 
   // log(sum(exp(x))) and the largest element.
   float (*log_sum_exp)(const float *x, size_t count, float *largest);
+
+  // Ceilings, for benchmarks. Reads memory front to back, prefetching, and returns a sum of it.
+  uint64_t (*read_memory)(const void *memory, size_t count);
+  // Multiplies and adds in registers only, as fast as the instructions issue; returns how many products were added.
+  size_t (*multiply_integers)(size_t rounds, float *sink);
+  size_t (*multiply_floats)(size_t rounds, float *sink);
 } fk_kernels;
 
 // The table called `name` ("baseline", "avx2"), or NULL where this machine cannot run it or there is none.
@@ -168,10 +184,10 @@ static inline void fk_store(const fk_kernels *kernels, fk_kv_type type, const fl
   kernels->store_value[type](value, dimensions, slot, values);
 }
 
-static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const float *queries, size_t heads,
+static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const void *queries, size_t heads,
                              size_t dimensions, const void *keys, const void *values, size_t begin, size_t end,
-                             float *maximum, float *sum, float *output) {
-  kernels->attend[type](queries, heads, dimensions, keys, values, begin, end, maximum, sum, output);
+                             const void *next, float *maximum, float *sum, float *output) {
+  kernels->attend[type](queries, heads, dimensions, keys, values, begin, end, next, maximum, sum, output);
 }
 
 // Tells the processor that this is a spin loop.

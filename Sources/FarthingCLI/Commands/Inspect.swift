@@ -1,5 +1,6 @@
 import Compute
 import ModelFiles
+import Tokenization
 import Transformers
 import Usage
 
@@ -14,32 +15,49 @@ enum Inspect {
     name: "inspect", summary: "show a model file: metadata, tensors, bytes per type, memory it will need",
     operands: .one("FILE"),
     about:
-      "FILE is a GGUF file (of a split model, its first part) or a model known by name. Nothing is loaded, whatever the size.",
+      """
+      FILE is a GGUF file (of a split model, its first part), a Hugging Face folder or a model known by name. Nothing is \
+      loaded, whatever the size.
+      """,
     options: [context, full],
     run: { (arguments, console) throws(CommandFailure) in
       let path = try ModelOption.path(of: arguments.operands[0], console)
-      let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
+      let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
+      let metadata = try metadata(of: file)
       if arguments[Command.json] {
-        try console.json { json in write(file, full: arguments[full], context: arguments[context], to: &json) }
+        try console.json { json in
+          write(file, metadata, full: arguments[full], context: arguments[context], to: &json)
+        }
       } else {
-        try print(file, full: arguments[full], context: arguments[context], to: console)
+        try print(file, metadata, full: arguments[full], context: arguments[context], to: console)
       }
     })
+
+  /// The keys of a file; of a folder also those of its vocabulary, which running it does not need.
+  private static func metadata(of file: ModelFile) throws(CommandFailure) -> GGUFMetadata {
+    guard file.isFolder else { return file.metadata }
+    let keys = try failing { () throws(TokenizerError) in try GGUFKeys(of: file) }
+    return try failing { () throws(ModelFileError) in try keys.metadata(path: file.path) }
+  }
 
   // MARK: For people
 
   private static func print(
-    _ file: GGUFFile, full: Bool, context: Int?, to console: Console
+    _ file: ModelFile, _ metadata: GGUFMetadata, full: Bool, context: Int?, to console: Console
   ) throws(CommandFailure) {
     var facts = Table(columns: [.init(title: "file"), .init(title: printable(file.path), flexible: true)])
     facts.rows = [
-      ["format", "GGUF version \(file.version)" + (file.parts.count > 1 ? " in \(file.parts.count) parts" : "")],
+      [
+        "format",
+        file.version.map { "GGUF version \($0)" } ?? "Hugging Face folder"
+          + (file.parts.count > 1 ? " in \(file.parts.count) parts" : ""),
+      ],
       ["bytes", grouped(file.fileBytes)],
       ["tensors", grouped(file.tensors.count + file.unreadableTensors.count)],
       ["parameters", grouped(TypeTotal.all(in: file).reduce(0) { $0 + $1.parameters })],
     ]
     try console.print(facts)
-    try printMetadata(of: file, full: full, to: console)
+    try printMetadata(metadata, full: full, to: console)
     guard !file.tensors.isEmpty || !file.unreadableTensors.isEmpty else {
       return try console.out.line("\nNo tensors: a vocabulary only.")
     }
@@ -48,20 +66,25 @@ enum Inspect {
     try printMemory(of: file, context: context, to: console)
   }
 
-  private static func printMetadata(of file: GGUFFile, full: Bool, to console: Console) throws(CommandFailure) {
+  private static func format(of file: ModelFile) -> String {
+    guard let version = file.version else { return "Hugging Face folder, shown in GGUF's terms" }
+    return "GGUF version \(version)" + (file.parts.count > 1 ? " in \(file.parts.count) parts" : "")
+  }
+
+  private static func printMetadata(_ metadata: GGUFMetadata, full: Bool, to console: Console) throws(CommandFailure) {
     try console.out.line()
     var table = Table(columns: [
-      .init(title: "metadata (\(file.metadata.count))"), .init(title: "value", flexible: true),
+      .init(title: "metadata (\(metadata.count))"), .init(title: "value", flexible: true),
     ])
-    for key in file.metadata.keys {
-      guard let value = file.metadata.value(key) else { continue }
+    for key in metadata.keys {
+      guard let value = metadata.value(key) else { continue }
       let text = describe(value, elements: full ? Int.max : 6)
       table.rows.append([printable(key), full ? text : clipped(text, to: 100)])
     }
     try console.print(table, whole: full)
   }
 
-  private static func printTensors(of file: GGUFFile, to console: Console) throws(CommandFailure) {
+  private static func printTensors(of file: ModelFile, to console: Console) throws(CommandFailure) {
     try console.out.line()
     var table = Table(columns: [
       .init(title: "tensor", flexible: true), .init(title: "type"), .init(title: "columns x rows", right: true),
@@ -80,7 +103,7 @@ enum Inspect {
     try console.print(table)
   }
 
-  private static func printTypes(of file: GGUFFile, to console: Console) throws(CommandFailure) {
+  private static func printTypes(of file: ModelFile, to console: Console) throws(CommandFailure) {
     try console.out.line()
     let totals = TypeTotal.all(in: file)
     let bytes = totals.reduce(0) { $0 + $1.fileBytes }
@@ -99,7 +122,7 @@ enum Inspect {
   }
 
   private static func printMemory(
-    of file: GGUFFile, context: Int?, to console: Console
+    of file: ModelFile, context: Int?, to console: Console
   ) throws(CommandFailure) {
     try console.out.line()
     guard file.unreadableTensors.isEmpty else {
@@ -158,14 +181,16 @@ enum Inspect {
 extension Inspect {
   // MARK: For machines
 
-  private static func write(_ file: GGUFFile, full: Bool, context: Int?, to json: inout JSONWriter) {
+  private static func write(
+    _ file: ModelFile, _ metadata: GGUFMetadata, full: Bool, context: Int?, to json: inout JSONWriter
+  ) {
     json.field("path", file.path)
     json.field("version", file.version)
     json.field("parts", file.parts.count)
     json.field("bytes", file.fileBytes)
     json.object("metadata") { json in
-      for key in file.metadata.keys {
-        guard let value = file.metadata.value(key) else { continue }
+      for key in metadata.keys {
+        guard let value = metadata.value(key) else { continue }
         write(value, key, limit: full ? Int.max : 64, to: &json)
       }
     }
@@ -246,7 +271,7 @@ private struct Need {
   var kv: Int { total - weights - scratch }
 
   /// - Parameter context: nil for what the model was trained on.
-  init(_ file: GGUFFile, context: Int?) throws(ModelError) {
+  init(_ file: ModelFile, context: Int?) throws(ModelError) {
     let configuration = try ModelConfiguration(file)
     let need = MemoryNeed(file, configuration: configuration, kv: .f16, batch: 128, threads: 1)
     self.context = context ?? configuration.contextLength
@@ -266,7 +291,7 @@ struct TypeTotal {
   var packedBytes: Int?
 
   /// One total per type, the largest first.
-  static func all(in file: GGUFFile) -> [TypeTotal] {
+  static func all(in file: ModelFile) -> [TypeTotal] {
     var totals: [String: TypeTotal] = [:]
     for tensor in file.tensors {
       totals[tensor.type.name, default: TypeTotal(name: tensor.type.name, packedBytes: 0)].add(

@@ -7,7 +7,10 @@ import Tokenization
 enum ModelOption {
   static let model = Option.text(
     "--model", "-m", value: "MODEL",
-    help: "a GGUF file, or a model known by name, which is fetched when it is not here (default \(standard))")
+    help: """
+      a GGUF file, a Hugging Face folder, or a model known by name, which is fetched when it is not here (default \
+      \(standard))
+      """)
   /// The model of a command line that names none.
   static let standard = "smollm2-135m"
 
@@ -38,15 +41,15 @@ enum ModelOption {
   static func tokenizer(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> Tokenizer {
     let path = try path(arguments, console)
     do {
-      let json = path.hasSuffix(".json") ? path : path + "/tokenizer.json"
-      if System.isFile(json) {
-        let config = json.dropLast("tokenizer.json".count) + "tokenizer_config.json"
-        return try Tokenizer(tokenizerJSON: json, config: System.isFile(String(config)) ? String(config) : nil)
+      if System.isDirectory(path) { return try Tokenizer(folder: TokenizerFolder(path)) }
+      if path.hasSuffix(".json"), System.isFile(path) {
+        let config = path.dropLast("tokenizer.json".count) + "tokenizer_config.json"
+        return try Tokenizer(tokenizerJSON: path, config: System.isFile(String(config)) ? String(config) : nil)
       }
     } catch {
       throw .failed(String(describing: error))
     }
-    let file = try failing { () throws(ModelFileError) in try GGUFFile(path: path) }
+    let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
     do {
       return try Tokenizer(gguf: file)
     } catch {
@@ -64,7 +67,7 @@ enum ModelOption {
     if let context { options.context = context }
     change(&options)
     let known = (try? ModelStore())?.knownModel(at: path)
-    let name = known?.name ?? path.split(separator: "/").last.map(String.init) ?? path
+    let name = known?.name ?? path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
     do {
       return try ServedModel(path: path, name: name, sha256: known?.sha256.description, options: options)
     } catch .model(.system(let error)) {

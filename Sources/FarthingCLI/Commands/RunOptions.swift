@@ -92,7 +92,8 @@ enum RunOptions {
     let choice = PriceChoice(
       usdPerHour: arguments[usdPerHour], vm: arguments[vm], environmentVM: System.environment("FARTHING_VM"),
       against: arguments[against], localVCPUs: Host().processors)
-    do { return try ReceiptPricing(choice, at: Clock.unixNanos()) } catch { throw .usage(String(describing: error)) }
+    let own = try PriceCommands.ownPrices()
+    do { return try ReceiptPricing(choice, at: Clock.unixNanos(), own: own) } catch { throw .usage("\(error)") }
   }
 
   static func tags(_ arguments: Arguments) throws(CommandFailure) -> [(key: String, value: String)] {
@@ -118,15 +119,30 @@ enum EngineOptions {
   static let batch = Option<Int>.integer(
     "--batch-size", "-b", in: 1...8192, default: 128, help: "tokens of the prompt computed at once")
   static let keyType = Option<KVType>.choice(
-    "--cache-type-k", "-ctk", value: "TYPE", default: .f16, help: "how keys are kept")
+    "--cache-type-k", "-ctk", value: "TYPE", default: .f16, help: "how keys are kept; values alike unless given")
   static let valueType = Option<KVType>.choice(
-    "--cache-type-v", "-ctv", value: "TYPE", default: .f16, help: "how values are kept")
+    "--cache-type-v", "-ctv", value: "TYPE", default: .f16, help: "how values are kept; keys alike unless given")
   enum Product: String, CaseIterable, Sendable { case integer, reference }
   static let product = Option<Product>.choice(
     "--matmul", value: "HOW", default: .integer,
     help: "packed weights and 8-bit activations, or everything in F32 through OpenBLAS")
 
-  static let all: [any DeclaredOption] = [threads, batchThreads, context, batch, keyType, valueType, product]
+  static let isa = Option.text(
+    "--isa", value: "NAME",
+    help: "instruction set of the kernels (default: FARTHING_ISA, or the fastest here): "
+      + Kernels.all.map(\.name).joined(separator: ", "))
+
+  static let all: [any DeclaredOption] = [threads, batchThreads, context, batch, keyType, valueType, product, isa]
+
+  /// The kernels that the command line or the environment asks for.
+  static func kernels(_ arguments: Arguments) throws(CommandFailure) -> Kernels {
+    guard let name = arguments[isa] ?? System.environment("FARTHING_ISA"), !name.isEmpty else { return .best }
+    guard let kernels = Kernels.named(name) else {
+      let names = Kernels.all.map(\.name).joined(separator: ", ")
+      throw .usage("instruction set '\(name)' is unknown or does not run here; there are: \(names)")
+    }
+    return kernels
+  }
 
   static func engineOptions(_ arguments: Arguments) throws(CommandFailure) -> Engine.Options {
     let host = Host()
@@ -134,10 +150,13 @@ enum EngineOptions {
     options.batchThreads = arguments[batchThreads]
     options.context = arguments[context]
     options.batch = arguments[batch]
-    guard arguments[keyType] == arguments[valueType] else {
+    options.kernels = try kernels(arguments)
+    // One of the two alone means both.
+    let types = [keyType, valueType].filter { arguments.has($0) }.map { arguments[$0] }
+    guard types.allSatisfy({ $0 == types[0] }) else {
       throw .usage("--cache-type-k and --cache-type-v must be the same type")
     }
-    if arguments.has(keyType) || arguments.has(valueType) { options.kvType = arguments[keyType] }
+    options.kvType = types.first
     if arguments[product] == .reference {
       options.product = .reference(try failing { () throws(SystemError) in try OpenBLAS.load() })
     }

@@ -83,6 +83,23 @@ extension Option where Value == Int? {
   }
 }
 
+extension Option where Value == [Int] {
+  /// Whole numbers in `range` with commas between them; `standard` when not given, which the help states.
+  static func integers(
+    _ names: String..., value valueName: String = "N,N", in range: ClosedRange<Int>, default standard: [Int],
+    help: String
+  ) -> Option {
+    let shown = standard.map { String($0) }.joined(separator: ",")
+    return Option(names: names, valueName: valueName, help: "\(help) (default \(shown))", initial: standard) {
+      (value, text) throws(InvalidValue) in
+      value = []
+      for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        value.append(try readInteger(String(part), in: range))
+      }
+    }
+  }
+}
+
 extension Option where Value == Double {
   /// A finite number in `range`; `standard` when not given, which the help states.
   static func decimal(

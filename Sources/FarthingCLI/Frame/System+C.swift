@@ -83,6 +83,11 @@ enum System {
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
   }
 
+  static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   /// Reads a file, or standard input for `-`, to its end, byte for byte.
   /// - Throws: a one-line reason, also for a directory and for more than `limit` bytes.
   static func readAll(_ path: String, limit: Int = 1 << 30) throws(CommandFailure) -> [UInt8] {
@@ -128,6 +133,52 @@ enum System {
     }
   }
 
+  /// Runs this program with `words`, its standard error on this one's, and returns its exit status and what it wrote.
+  ///
+  /// It is in this process's group, so that Ctrl-C reaches both.
+  static func runSelf(_ words: [String]) throws(CommandFailure) -> (status: Int32, output: [UInt8]) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { throw .failed("pipe: \(describe(errno))") }
+    defer { close(ends[0]) }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+    for end in ends { unsafe posix_spawn_file_actions_addclose(&actions, end) }
+    var arguments = unsafe (["farthing"] + words).map { unsafe strdup($0) } + [nil]
+    defer { for index in 0...words.count { unsafe free(arguments[index]) } }
+    var pid: pid_t = 0
+    let code = unsafe posix_spawn(&pid, "/proc/self/exe", &actions, nil, &arguments, environ)
+    close(ends[1])
+    guard code == 0 else { throw .failed("cannot start this program again: \(describe(code))") }
+    var output: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = unsafe block.withUnsafeMutableBytes { unsafe read(ends[0], $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      if count <= 0 { break }
+      output += block[..<count]
+    }
+    var status: Int32 = 0
+    while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    let signal = status & 0x7F
+    return (signal == 0 ? status >> 8 & 0xFF : 128 + signal, output)
+  }
+
+  /// Writes a file whole: it is there afterwards, or what was there before.
+  static func writeFile(_ path: String, _ bytes: [UInt8]) throws(CommandFailure) {
+    let partial = "\(path).farthing-partial-\(getpid())"
+    let descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw .failed("cannot write '\(printable(path))': \(describe(errno))") }
+    let failure = writeAll(bytes, to: descriptor)
+    close(descriptor)
+    if failure == nil, unsafe rename(partial, path) == 0 { return }
+    let reason = if case .other(let text) = failure { text } else { describe(errno) }
+    unsafe unlink(partial)
+    throw .failed("cannot write '\(printable(path))': \(reason)")
+  }
+
   /// What every run needs before anything else. Descriptors 0 to 2 are made to exist, so that no file opened later can
   /// take their place and receive output meant for people; and a reader that goes away shows as an error of `write`
   /// instead of killing the process before it has accounted for its work.
@@ -140,6 +191,8 @@ enum System {
       }
     }
     signal(SIGPIPE, SIG_IGN)
+    // A file past the shell's limit shows as an error of `write` too, so that a half file is removed.
+    signal(SIGXFSZ, SIG_IGN)
   }
 }
 

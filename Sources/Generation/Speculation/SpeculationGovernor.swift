@@ -25,6 +25,8 @@ struct SpeculationGovernor {
   static let plainSteps = 3
   static let firstRest = 32
   static let longestRest = 2_048
+  /// With more requests at once a step is bound by arithmetic, and rows of guesses cost as much as any others.
+  static let mostRequests = 4
   /// A win smaller than this is no reason to do more work.
   static let margin = 1.03
 
@@ -47,7 +49,7 @@ struct SpeculationGovernor {
     case .off: return false
     case .automatic:
       if requests != self.requests { restart(requests: requests) }
-      return plainNanos.count >= Self.plainSteps && restLeft == 0
+      return requests <= Self.mostRequests && plainNanos.count >= Self.plainSteps && restLeft == 0
     }
   }
 

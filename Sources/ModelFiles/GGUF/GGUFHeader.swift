@@ -69,14 +69,16 @@ enum MetadataTable {
       reader.subject = nil
       let key = try reader.readName("key length", limit: GGUFLimits.keyBytes)
       reader.subject = key
+      let start = reader.offset
       let type = try readType(&reader, "value type")
+      var entry = GGUFMetadata.Entry(key: key, type: type, offset: reader.offset)
       if type == .array {
-        entries.append(try readArray(&reader, key: key, stringOffsets: &stringOffsets))
+        entry = try readArray(&reader, key: key, stringOffsets: &stringOffsets)
       } else {
-        var entry = GGUFMetadata.Entry(key: key, type: type, offset: reader.offset)
         entry.count = try skipValue(&reader, type)
-        entries.append(entry)
       }
+      entry.bytes = start..<reader.offset
+      entries.append(entry)
     }
     reader.subject = nil
     return try GGUFMetadata(file: reader.file, entries: entries, stringOffsets: stringOffsets)

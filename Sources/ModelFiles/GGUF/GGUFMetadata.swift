@@ -15,6 +15,8 @@ public struct GGUFMetadata: Sendable {
     var elementType = GGUFValueType.uint8
     var count = 0
     var stringOffsets = 0
+    /// Where the value begins with its type, and where it ends.
+    var bytes = 0..<0
   }
 
   let file: MappedFile
@@ -63,6 +65,12 @@ public struct GGUFMetadata: Sendable {
     case .string: return .string(GGUFString(file: file, range: stringRange(entry)))
     case .array: return array(entry)
     }
+  }
+
+  /// The value of `key` with its type before it, as the file has them; nil when absent.
+  func valueBytes(_ key: String) -> UnsafeRawBufferPointer? {
+    guard let entry = entry(key) else { return nil }
+    return unsafe file.bytes(in: entry.bytes)
   }
 
   /// A number of any integer type.

@@ -79,7 +79,7 @@ public struct GGUFString: Sendable {
   let range: Range<Int>
 
   public var count: Int { range.count }
-  /// The bytes; valid as long as the `GGUFFile`.
+  /// The bytes; valid as long as the `ModelFile`.
   public var bytes: UnsafeRawBufferPointer { unsafe file.bytes(in: range) }
   /// The text, or nil where it is not UTF-8.
   public var text: String? { file.utf8String(in: range) }
@@ -140,7 +140,7 @@ public struct GGUFStrings: Sendable {
   let offsets: [UInt32]
   static let stride = 8
 
-  /// The bytes of string `index`; valid as long as the `GGUFFile`. UTF-8 in a valid file, which is not checked.
+  /// The bytes of string `index`; valid as long as the `ModelFile`. UTF-8 in a valid file, which is not checked.
   /// - Precondition: `index < count`.
   public func bytes(at index: Int) -> UnsafeRawBufferPointer {
     unsafe file.bytes(in: range(at: index))

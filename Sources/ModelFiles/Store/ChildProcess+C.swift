@@ -3,9 +3,9 @@ import Glibc
 
 /// A program that runs beside this process, in a process group of its own, without input. When it goes out of use it
 /// is ended, with all that it started.
-struct ChildProcess: ~Copyable {
+package struct ChildProcess: ~Copyable {
   /// Where the program's standard output goes. Its standard error goes to the log in any case.
-  enum Output {
+  package enum Output {
     case log
     case pipe
   }
@@ -21,7 +21,7 @@ struct ChildProcess: ~Copyable {
   ///   - environment: variables added to this process's, or put in place of them.
   ///   - log: a file for the program's words, made or emptied.
   /// - Throws: with code ENOENT when there is no such program.
-  init(
+  package init(
     _ program: String, _ arguments: [String], environment: [String: String] = [:], output kind: Output = .log,
     log: String
   ) throws(SystemError) {
@@ -53,7 +53,7 @@ struct ChildProcess: ~Copyable {
   }
 
   /// The exit status if the program has ended (128 + the signal's number if a signal ended it), else nil.
-  mutating func poll() -> Int32? {
+  package mutating func poll() -> Int32? {
     if let status { return status }
     var raw: Int32 = 0
     guard unsafe waitpid(pid, &raw, WNOHANG) == pid else { return nil }
@@ -64,7 +64,7 @@ struct ChildProcess: ~Copyable {
 
   /// What the program has written to a `.pipe`, at most the size of `buffer`; empty when nothing came for
   /// `milliseconds`, nil at the end.
-  mutating func readOutput(
+  package mutating func readOutput(
     into buffer: inout [UInt8], waiting milliseconds: Int32
   ) throws(SystemError) -> ArraySlice<UInt8>? {
     guard let piece = try output?.read(into: &buffer, waiting: milliseconds) else { return [] }

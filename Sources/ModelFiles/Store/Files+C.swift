@@ -21,6 +21,8 @@ enum Files {
     return Int(status.st_size)
   }
 
+  static func isDirectory(_ path: String) -> Bool { status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false }
+
   /// The status of what `path` names, behind symbolic links, which a person may have put in place of a large file.
   private static func status(_ path: String) -> stat? {
     var status = stat()

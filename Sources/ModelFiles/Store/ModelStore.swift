@@ -64,6 +64,9 @@ public struct ModelStore: Sendable {
     }
   }
 
+  /// Makes a directory of the cache and those above it, where they are missing.
+  public static func makeDirectory(_ path: String) throws(SystemError) { try Files.makeDirectories(path) }
+
   var modelDirectory: String { directory + "/models" }
 
   /// What a download that can be resumed has got so far.

@@ -14,12 +14,12 @@ private enum Key {
 
 extension Tokenizer {
   /// The tokeniser of a model file, whose vocabulary is copied: the file may be closed afterwards.
-  public convenience init(gguf file: GGUFFile) throws(TokenizerError) {
+  public convenience init(gguf file: ModelFile) throws(TokenizerError) {
     try self.init(gguf: file, preTokenizer: nil)
   }
 
   /// The same; `preTokenizer` takes the place of the name that the file has.
-  package convenience init(gguf file: GGUFFile, preTokenizer: String?) throws(TokenizerError) {
+  package convenience init(gguf file: ModelFile, preTokenizer: String?) throws(TokenizerError) {
     do {
       let reader = GGUFVocabularyReader(metadata: file.metadata)
       let model = try file.metadata.requiredString(Key.model)

@@ -8,14 +8,16 @@ extension Tokenizer {
   public convenience init(tokenizerJSON path: String, config: String? = nil) throws(TokenizerError) {
     let reader = try TokenizerJSONReader(JSONDocument(path: path))
     var parts = try reader.parts()
-    if let config { try TokenizerConfig(JSONDocument(path: config)).apply(to: &parts) }
+    if let config { try TokenizerConfig(JSONValue(JSONDocument(path: config))).apply(to: &parts) }
     self.init(parts)
   }
 
   /// The same, from the files' bytes.
   package convenience init(tokenizerJSON text: [UInt8], config: [UInt8]? = nil) throws(TokenizerError) {
     var parts = try TokenizerJSONReader(JSONDocument(text, name: "tokenizer.json")).parts()
-    if let config { try TokenizerConfig(JSONDocument(config, name: "tokenizer_config.json")).apply(to: &parts) }
+    if let config {
+      try TokenizerConfig(JSONValue(JSONDocument(config, name: "tokenizer_config.json"))).apply(to: &parts)
+    }
     self.init(parts)
   }
 }
@@ -24,8 +26,8 @@ extension Tokenizer {
 struct TokenizerConfig {
   private let root: JSONValue
 
-  init(_ document: JSONDocument) throws(TokenizerError) {
-    root = JSONValue(document)
+  init(_ root: JSONValue) throws(TokenizerError) {
+    self.root = root
     try root.requireObject()
   }
 
@@ -39,7 +41,7 @@ struct TokenizerConfig {
     parts.special.eom = parts.special.eom ?? vocabulary.firstControl(among: SpecialTokens.messageEnds)
     if parts.before == nil { parts.special.addBOS = try root.bool("add_bos_token", default: false) }
     if parts.after == nil { parts.special.addEOS = try root.bool("add_eos_token", default: false) }
-    parts.chatTemplate = try chatTemplate()
+    parts.chatTemplate = try Self.chatTemplate(root)
   }
 
   /// A token named by its text, or by an object with its text as `content`.
@@ -50,7 +52,7 @@ struct TokenizerConfig {
   }
 
   /// The template, or of several the one that is named `default`.
-  private func chatTemplate() throws(TokenizerError) -> String? {
+  static func chatTemplate(_ root: JSONValue) throws(TokenizerError) -> String? {
     guard let value = root["chat_template"] else { return nil }
     if value.node.kind == .string { return try value.text() }
     for entry in try value.elements() where try entry.required("name").text() == "default" {

@@ -2,13 +2,13 @@
 struct TokenizerJSONReader {
   private let root: JSONValue
   private let model: JSONValue
-  private let pipeline: TokenizerJSONPipeline
-  private let byteFallback: Bool
+  let pipeline: TokenizerJSONPipeline
+  let byteFallback: Bool
 
   private static let maximumAddedTokens = 1 << 17
 
   /// A token that the file lists beside the model's vocabulary.
-  private struct Added {
+  struct Added {
     var content: [UInt8]
     var id: Int
     var isSpecial: Bool
@@ -65,9 +65,17 @@ struct TokenizerJSONReader {
         vocabulary.kind(Int(token.id)) != .userDefined
       },
       special: special, before: pipeline.before, after: pipeline.after,
-      preTokenizerName: pipeline.isByteLevel && !pipeline.addsPrefixSpace
-        ? PreTokenizerTable.name(passes: pipeline.rules, form: pipeline.form) : nil)
+      preTokenizerName: preTokenizerName)
   }
+
+  /// What GGUF calls this way to cut a text; nil where it has no name for it, or needs none.
+  var preTokenizerName: String? {
+    pipeline.isByteLevel && !pipeline.addsPrefixSpace
+      ? PreTokenizerTable.name(passes: pipeline.rules, form: pipeline.form) : nil
+  }
+
+  /// The name of the token for what the vocabulary cannot write.
+  func unknownName() throws(TokenizerError) -> [UInt8]? { try model["unk_token"]?.bytes() }
 
   private func textModel(
     _ vocabulary: Vocabulary, _ index: TokenIndex, _ merges: MergeTable, _ unknown: TokenID?
@@ -95,7 +103,7 @@ struct TokenizerJSONReader {
       prefixAfter: pipeline.metaspace?.prefix ?? .none)
   }
 
-  private func addedTokens() throws(TokenizerError) -> [Added] {
+  func addedTokens() throws(TokenizerError) -> [Added] {
     guard let list = root["added_tokens"] else { return [] }
     let entries = try list.elements()
     guard entries.count <= Self.maximumAddedTokens else {
@@ -119,8 +127,9 @@ struct TokenizerJSONReader {
     return added
   }
 
-  /// The nodes of the model's vocabulary by id: the keys, in bytes.
-  private func vocabulary(_ added: [Added]) throws(TokenizerError) -> Vocabulary {
+  /// The tokens of the model's vocabulary by id, as the file spells them; nil for ids that only added tokens have, or
+  /// nothing.
+  func tokenKeys(_ added: [Added]) throws(TokenizerError) -> [[UInt8]?] {
     let entries = try model.required("vocab")
     try entries.requireObject()
     let count = try Self.count(entries, added)
@@ -133,6 +142,11 @@ struct TokenizerJSONReader {
       }
       unsafe keys[id] = Array(key)
     }
+    return keys
+  }
+
+  private func vocabulary(_ added: [Added]) throws(TokenizerError) -> Vocabulary {
+    let keys = try tokenKeys(added)
     var extra: [Int: Added] = [:]
     for entry in added {
       guard extra.updateValue(entry, forKey: entry.id) == nil, keys[entry.id].map({ $0 == entry.content }) ?? true
@@ -141,9 +155,9 @@ struct TokenizerJSONReader {
       }
     }
     var vocabulary = Vocabulary()
-    vocabulary.reserve(count: count, bytes: count * 8)
-    let unknown = try model["unk_token"]?.bytes()
-    for id in 0..<count {
+    vocabulary.reserve(count: keys.count, bytes: keys.count * 8)
+    let unknown = try unknownName()
+    for id in keys.indices {
       try append(keys[id], extra[id], unknown: unknown, to: &vocabulary)
     }
     return vocabulary
@@ -210,26 +224,49 @@ struct TokenizerJSONReader {
   }
 
   private func merges(_ vocabulary: Vocabulary, _ index: TokenIndex) throws(TokenizerError) -> MergeTable {
+    let spelling: TokenSpelling = pipeline.isByteLevel ? .byteAlphabet : .spaceMarks
+    var builder = MergeBuilder(vocabulary, spelling, index: index, limit: try mergeList().node.count)
+    unsafe try forEachMerge { (left, right, location) throws(TokenizerError) in
+      unsafe try builder.append(left, right, at: location())
+    }
+    return builder.table
+  }
+
+  /// The merges in the order of their ranks, as the file spells the tokens.
+  func mergePairs() throws(TokenizerError) -> [(left: [UInt8], right: [UInt8])] {
+    var pairs: [(left: [UInt8], right: [UInt8])] = []
+    unsafe try forEachMerge { (left, right, _) throws(TokenizerError) in
+      pairs.append(unsafe (Array(left), Array(right)))
+    }
+    return pairs
+  }
+
+  private func mergeList() throws(TokenizerError) -> JSONValue {
     let list = try model.required("merges")
     guard list.node.kind == .array else { throw list.wrongType("an array") }
-    let spelling: TokenSpelling = pipeline.isByteLevel ? .byteAlphabet : .spaceMarks
-    var builder = MergeBuilder(vocabulary, spelling, index: index, limit: list.node.count)
+    return list
+  }
+
+  private func forEachMerge(
+    _ body: (Slice<UnsafeBufferPointer<UInt8>>, Slice<UnsafeBufferPointer<UInt8>>, @autoclosure () -> String)
+      throws(TokenizerError) -> Void
+  ) throws(TokenizerError) {
+    let list = try mergeList()
     for rank in 0..<list.node.count {
       guard let merge = list.node.element(rank) else { continue }
       if let text = unsafe merge.string {
         guard let space = unsafe text.firstIndex(of: 0x20), unsafe !text[(space + 1)...].contains(0x20) else {
           throw TokenizerError(.malformed, at: "\(list.path)[\(rank)]", "not two tokens with one space between them")
         }
-        unsafe try builder.append(text[..<space], text[(space + 1)...], at: "\(list.path)[\(rank)]")
+        unsafe try body(text[..<space], text[(space + 1)...], "\(list.path)[\(rank)]")
       } else if merge.count == 2, let left = unsafe merge.element(0)?.string,
         let right = unsafe merge.element(1)?.string
       {
-        unsafe try builder.append(left, right, at: "\(list.path)[\(rank)]")
+        unsafe try body(left[...], right[...], "\(list.path)[\(rank)]")
       } else {
         throw TokenizerError(.malformed, at: "\(list.path)[\(rank)]", "not two tokens")
       }
     }
-    return builder.table
   }
 }
 

@@ -31,6 +31,13 @@ enum SpaceMark {
       }
     }
   }
+
+  /// `text` with a space for each U+2581.
+  static func removed(from text: [UInt8]) -> [UInt8] {
+    var output: [UInt8] = []
+    append(text, to: &output)
+    return output
+  }
 }
 
 /// Resolves merges that are written as two texts to the tokens that they name.

@@ -58,6 +58,7 @@ final class AttentionInputStep: PoolJob {
       let query = y.part(token * stride, dimensions)
       finish(query, norm: weights.queryNorm, token: token)
       state.kernels.scale(query, by: queryScale)
+      if state.places.type == .q8 { state.kernels.quantize(query, to: state.queryBlocks(token, head: head)) }
     }
   }
 
@@ -71,13 +72,11 @@ final class AttentionInputStep: PoolJob {
     for token in 0..<state.count {
       let key = keys.part(token * dimensions, dimensions)
       finish(key, norm: weights.keyNorm, token: token)
-      let sequence = state.sequences[token]
       let position = Int(state.positions.view[token])
-      let block = sequence.blocks[position / Kernels.kvBlock]
+      let block = unsafe state.places.keys(row: token, position: position, layer: layer, kvHead: kvHead)
       unsafe state.kernels.store(
-        key: key, value: values.part(token * dimensions, dimensions), type: sequence.cache.type,
-        slot: position % Kernels.kvBlock, keys: sequence.cache.keys(block: block, layer: layer, kvHead: kvHead),
-        values: sequence.cache.values(block: block, layer: layer, kvHead: kvHead))
+        key: key, value: values.part(token * dimensions, dimensions), type: state.places.type,
+        slot: position % Kernels.kvBlock, keys: block, values: block + state.places.valueOffset)
     }
   }
 

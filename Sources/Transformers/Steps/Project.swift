@@ -8,6 +8,7 @@ final class ProjectStep: PoolJob {
   private let input: ActivationRows
   private var linear: Linear
   private var destination = Destination.residual
+  private var rowsPerChunk = PassState.rowsPerChunk
 
   init(_ state: PassState, input: ActivationRows, linear: Linear) {
     self.state = state
@@ -18,11 +19,13 @@ final class ProjectStep: PoolJob {
   func run(_ pool: WorkerPool, _ linear: Linear, to destination: Destination) {
     self.linear = linear
     self.destination = destination
-    pool.run(self, chunks: (linear.rows + PassState.rowsPerChunk - 1) / PassState.rowsPerChunk)
+    // Small chunks for few tokens: what the last one takes, all other threads wait for.
+    rowsPerChunk = state.count <= 8 ? PassState.rowsPerChunk / 2 : PassState.rowsPerChunk
+    pool.run(self, chunks: (linear.rows + rowsPerChunk - 1) / rowsPerChunk)
   }
 
   func perform(chunk: Int, worker: Int) {
-    let stride = PassState.rowsPerChunk
+    let stride = rowsPerChunk
     let first = chunk * stride
     let rows = first..<min(first + stride, linear.rows)
     let y = state.scratch(worker: worker)

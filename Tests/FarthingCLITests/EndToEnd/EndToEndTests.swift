@@ -5,7 +5,10 @@ import Testing
 @Suite struct EndToEndTests {
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
-  private static let commands = ["run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval"]
+  private static let commands = [
+    "run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench",
+    "quantize",
+  ]
 
   @Test func overviewNamesEveryCommand() throws {
     let outcome = try BuiltBinary.farthing("--help")
@@ -43,7 +46,7 @@ import Testing
 
   @Test(arguments: [
     ("/nowhere/model.gguf", "No such file"), (BuiltBinary.root.appending(path: "LICENSE").path, "text file"),
-    (BuiltBinary.root.path, "directory"), ("/dev/null", "not a regular file"), ("", "no known model"),
+    (BuiltBinary.root.path, ".json"), ("/dev/null", "not a regular file"), ("", "no known model"),
     ("smollm", "no known model"),
     ("./bad\u{1b}[2Jname", "bad\\u{1b}[2Jname"),
   ])

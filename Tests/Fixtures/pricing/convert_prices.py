@@ -4,7 +4,7 @@
     convert_prices.py
 
 It reads hosted_prices.json and vm_prices.json beside it (facts with their sources on each row) and writes
-Sources/Pricing/Tables.
+Sources/Pricing/Book/Tables.
 
 A table is CSV with notes before its header, held in a string literal of a Swift file: so it lies in the read-only data
 of the one binary, costs nothing until it is asked for, and compiles in a tenth of a second (48 KB as an array of bytes,
@@ -233,7 +233,7 @@ def main():
     for before, line in zip(machines["vms"], decoded(machine_csv), strict=True):
         assert before == rebuilt_machine(line), (before, line)
 
-    out = here.parents[2] / "Sources" / "Pricing" / "Tables"
+    out = here.parents[2] / "Sources" / "Pricing" / "Book" / "Tables"
     (out / "HostedPrices.swift").write_text(swift("hosted", "Hosted models", hosted_csv))
     (out / "MachinePrices.swift").write_text(swift("machines", "Machines for rent", machine_csv))
     print(f"{len(hosted['prices'])} hosted models, {len(machines['vms'])} machines: every fact read back")

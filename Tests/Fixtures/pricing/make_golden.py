@@ -131,6 +131,8 @@ def quote(row, moment, prompt, cached, completion, batch):
     if not in_force:
         return None, marks
     price = in_force[-1]
+    if price["start_date"] is None and day < row["as_of"]:
+        marks.append("unproven")
     if (price["start_date"] or "") > row["as_of"]:
         marks.append("announced")
     full = price is read

@@ -24,7 +24,7 @@ func fuzzOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   let bytes = [UInt8](UnsafeBufferPointer(start: data, count: size))
   do {
     // A split model's parts all have the content of the first: valid ones of one part only, but it takes the path.
-    let file = try GGUFFile(first: MappedFile(copying: bytes, path: "fuzz-00001-of-00002.gguf")) {
+    let file = try ModelFile(first: MappedFile(copying: bytes, path: "fuzz-00001-of-00002.gguf")) {
       (path) throws(ModelFileError) in
       MappedFile(copying: bytes, path: path)
     }
@@ -50,7 +50,7 @@ public func mutate(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ limit: In
 @_silgen_name("LLVMFuzzerMutate")
 private func mutateByChance(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ limit: Int) -> Int
 
-private func walk(_ file: GGUFFile) {
+private func walk(_ file: ModelFile) {
   var sum = UInt64(0)
   let metadata = file.metadata
   for key in metadata.keys {
