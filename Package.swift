@@ -83,6 +83,10 @@ let package = Package(
     .target(
       name: "HostileFiles", dependencies: ["ModelFiles"], path: "Tests/HostileFiles",
       swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
+    // Counts allocations and the weights that kernels read, for tests.
+    .target(
+      name: "CountingSupport", dependencies: ["CKernels"], path: "Tests/CountingSupport",
+      cSettings: [.unsafeFlags(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"])]),
     // What tests of more than one module know of the numerical fixtures, and how they compare. Optimised in debug builds
     // too: the comparisons go over whole vocabularies.
     .target(
@@ -108,10 +112,10 @@ let package = Package(
       of: "Generation",
       [
         "ModelFiles", "Compute", "Quantization", "Tokenization", "Transformers", "Usage", "HostileFiles",
-        "HostileModels", "NumericsSupport",
+        "HostileModels", "NumericsSupport", "CountingSupport",
       ]),
     tests(of: "Pricing", ["Usage"]),
-    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles"]),
+    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization"]),
     tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport", "Pricing"]),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ]

@@ -15,6 +15,10 @@ public final class Engine {
     public var batchThreads: Int?
     /// Positions of the longest sequence; nil for the smaller of what the model was trained on and what memory admits.
     public var context: Int?
+    /// Positions of all sequences together; nil for as many as `context`. Fewer where memory does not admit them.
+    public var kvPositions: Int?
+    /// Positions of prefixes that stay in the cache while no request uses them; nil for as many as there is room for.
+    public var idlePositions: Int?
     /// Tokens of a prompt that are computed at once.
     public var batch = 128
     /// Nil for F16, or F32 on the reference path.
@@ -34,8 +38,13 @@ public final class Engine {
   /// Positions of the longest sequence.
   public let context: Int
   let pass: ForwardPass
-  let scratch: SamplerScratch
+  /// Which blocks of the cache hold which tokens.
+  let prefixes: PrefixTree
+  /// Memory for choosing tokens, one for each thread.
+  let scratches: [SamplerScratch]
   let kernels: Kernels
+
+  var scratch: SamplerScratch { scratches[0] }
 
   /// The instruction set that computes, and the one that failed its self-check, if one did.
   public let isa: String
@@ -61,6 +70,7 @@ public final class Engine {
       file, configuration: configuration, kv: kv, batch: options.batch,
       threads: max(options.threads, options.batchThreads ?? 1))
     context = try Self.admit(need, trained: configuration.contextLength, options)
+    let positions = Self.positions(need, context: context, options)
     do { tokenizer = try Tokenizer(of: file) } catch { throw .tokenizer(error) }
     guard tokenizer.count <= configuration.vocab else {
       throw .model(
@@ -81,13 +91,20 @@ public final class Engine {
       let passes = try Self.system { [model] () throws(SystemError) in try model.agrees(options.kernels) }
       kernels = passes ? options.kernels : .baseline
       isa = passes ? kernels.name : "\(kernels.name) (\(options.kernels.name) failed its self-check)"
-      cache = try KVCache(configuration, type: kv, positions: context)
+      cache = try KVCache(configuration, type: kv, positions: positions)
+      prefixes = try Self.system { [cache] () throws(SystemError) in try PrefixTree(cache) }
+      if let idle = options.idlePositions { prefixes.idleLimit = idle / Kernels.kvBlock }
       let (model, kernels) = (model, kernels)
       pass = try Self.system { () throws(SystemError) in
         try ForwardPass(
           model, pool: pool, maxTokens: options.batch, kernels: kernels, product: options.product)
       }
-      scratch = try Self.system { () throws(SystemError) in try SamplerScratch(vocabulary: configuration.vocab) }
+      var scratches: [SamplerScratch] = []
+      for _ in 0..<most {
+        scratches.append(
+          try Self.system { () throws(SystemError) in try SamplerScratch(vocabulary: configuration.vocab) })
+      }
+      self.scratches = scratches
     } catch {
       throw .model(error)
     }
@@ -95,6 +112,13 @@ public final class Engine {
 
   private static func system<Value>(_ body: () throws(SystemError) -> Value) throws(ModelError) -> Value {
     do { return try body() } catch { throw .system(error) }
+  }
+
+  /// Positions of the whole cache: what was asked for, or what fits.
+  private static func positions(_ need: MemoryNeed, context: Int, _ options: Options) -> Int {
+    guard let asked = options.kvPositions, asked > context else { return context }
+    guard let memory = options.memory else { return asked }
+    return max(context, min(asked, need.positions(within: memory.available)))
   }
 
   /// The context to reserve: what was asked for if it fits, else what fits.

@@ -14,6 +14,10 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
   case emptyPrompt
   /// Weights, context and buffers do not fit into memory. `context` is the longest that would, 0 for none.
   case memory(needed: Int, available: Int, limit: String, context: Int)
+  /// A token id of the prompt that the model does not have.
+  case unknownToken(TokenID, vocabulary: Int)
+  /// As many requests wait as may.
+  case tooManyRequests(limit: Int)
   /// More positions than the model was trained on.
   case contextTooLong(asked: Int, trained: Int)
   /// A model and its reference cut the same text into other tokens.
@@ -41,6 +45,9 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
     case .memory(let needed, let available, let limit, let context):
       "this needs \(Self.mebibytes(needed)) MiB, but \(limit) leaves \(Self.mebibytes(available)) MiB; "
         + (context > 0 ? "a context of \(context) would fit: -c \(context)" : "the weights alone do not fit")
+    case .unknownToken(let token, let vocabulary):
+      "the prompt has token \(token), but the vocabulary has tokens 0 to \(vocabulary - 1)"
+    case .tooManyRequests(let limit): "\(limit) requests are waiting already, which is the limit; try again later"
     case .contextTooLong(let asked, let trained):
       "a context of \(asked) was asked for, but the model was trained on \(trained) positions: -c \(trained)"
     }

@@ -3,11 +3,16 @@ import Tokenization
 import Transformers
 
 /// One timeline of tokens in an engine's cache: a prompt, the answer so far, and whatever follows.
+///
+/// The scheduler drives it for requests. `prefill`, `append` and `sample` drive it by hand, alone on the engine, without
+/// looking for or leaving a prefix: for measurements.
 public final class Session {
   public let engine: Engine
   private let sequence: KVSequence
   /// Tokens whose keys and values are in the cache.
   public private(set) var tokens: [TokenID] = []
+  /// Blocks at the front that stand in the engine's tree of prefixes, or came from it.
+  private var publishedBlocks = 0
 
   public init(_ engine: Engine) {
     self.engine = engine
@@ -17,9 +22,12 @@ public final class Session {
   }
 
   /// Bytes of keys and values of this session.
-  public var kvBytes: Int {
-    (tokens.count + Kernels.kvBlock - 1) / Kernels.kvBlock * engine.cache.blockBytes
-  }
+  public var kvBytes: Int { sequence.blocks.count * engine.cache.blockBytes }
+
+  /// The blocks of the cache that hold this session's tokens.
+  var blocks: [Int32] { sequence.blocks }
+
+  var blockCount: Int { sequence.blocks.count }
 
   /// Tokens at the front of `prompt` that need not be computed again. The last token of a prompt always is: its logits
   /// are wanted.
@@ -29,6 +37,100 @@ public final class Session {
     while count < limit, tokens[count] == prompt[count] { count += 1 }
     return max(count, 0)
   }
+
+  /// Forgets all tokens.
+  public func reset() { truncate(to: 0) }
+
+  /// Forgets the tokens from `position` on, also where it lies within a block that others use: that one is copied, or,
+  /// where the cache has no room for a copy, given up as a whole.
+  func rewind(to position: Int) {
+    var position = position
+    while !sequence.isWritable(at: position), !sequence.copyBlock(at: position) {
+      if !engine.prefixes.evict() { position -= position % Kernels.kvBlock }
+    }
+    truncate(to: position)
+  }
+
+  /// Forgets the tokens from `position` on.
+  /// - Precondition: it does not lie within a block that others use.
+  func truncate(to position: Int) {
+    sequence.truncate(to: position)
+    tokens.removeSubrange(position...)
+    publishedBlocks = min(publishedBlocks, position / Kernels.kvBlock)
+  }
+
+  // MARK: Driven by a scheduler
+
+  /// Blocks that so many more tokens would take from the cache.
+  func blocksNeeded(for tokens: Int) -> Int { sequence.blocksNeeded(for: tokens) }
+
+  /// Takes over from the tree of prefixes what it holds of `text` behind this session's tokens, the last token of `text`
+  /// excepted.
+  /// - Returns: the number of tokens that need not be computed.
+  func adopt(_ text: [TokenID]) -> Int {
+    let before = tokens.count
+    while isAtPublishedEdge, tokens.count + Kernels.kvBlock < text.count,
+      let block = engine.prefixes.child(of: lastPublished, text, at: tokens.count)
+    {
+      sequence.adopt(block)
+      tokens.append(contentsOf: text[tokens.count..<tokens.count + Kernels.kvBlock])
+      publishedBlocks += 1
+    }
+    if tokens.count > before { engine.prefixes.touch(lastPublished) }
+    return tokens.count - before
+  }
+
+  /// How many of `blocks` at the front of `text`, other than those of this session, the tree holds and some sequence uses
+  /// already: they take no more memory.
+  func blocksInUse(for text: [TokenID]) -> Int {
+    var (node, found) = (lastPublished, 0)
+    var start = publishedBlocks * Kernels.kvBlock
+    while start + Kernels.kvBlock < text.count, let next = engine.prefixes.child(of: node, text, at: start) {
+      if engine.cache.users(of: next) > 0 { found += 1 }
+      node = next
+      start += Kernels.kvBlock
+    }
+    return found
+  }
+
+  /// Whether the tokens end with a block that stands in the tree, or there are none.
+  private var isAtPublishedEdge: Bool { tokens.count == publishedBlocks * Kernels.kvBlock }
+
+  private var lastPublished: Int32 {
+    publishedBlocks == 0 ? PrefixTree.root : sequence.blocks[publishedBlocks - 1]
+  }
+
+  /// Whether this session is about to compute the block that `other` computes, both after the same tokens: waiting for it
+  /// saves the work.
+  func follows(_ other: Session, _ text: [TokenID], _ otherText: [TokenID]) -> Bool {
+    guard isAtPublishedEdge, other.publishedBlocks == publishedBlocks, other.lastPublished == lastPublished,
+      other.tokens.count < tokens.count + Kernels.kvBlock,
+      tokens.count + Kernels.kvBlock < text.count, tokens.count + Kernels.kvBlock <= otherText.count
+    else { return false }
+    for index in tokens.count..<tokens.count + Kernels.kvBlock where text[index] != otherText[index] { return false }
+    return true
+  }
+
+  /// Puts the full blocks that are new into the tree of prefixes; a block that is there already takes the place of ours.
+  func publish() {
+    while (publishedBlocks + 1) * Kernels.kvBlock <= tokens.count {
+      let block = sequence.blocks[publishedBlocks]
+      let node = engine.prefixes.insert(
+        tokens, at: publishedBlocks * Kernels.kvBlock, below: lastPublished, block: block)
+      sequence.replaceBlock(at: publishedBlocks, with: node)
+      publishedBlocks += 1
+    }
+  }
+
+  /// Adds one token to the engine's pass; nothing is allocated while the context lasts.
+  /// - Returns: false, with nothing changed, where the cache is full.
+  func stage(_ token: TokenID) -> Bool {
+    guard engine.pass.append(token, to: sequence) else { return false }
+    tokens.append(token)
+    return true
+  }
+
+  // MARK: Driven by hand
 
   /// Makes the session's tokens equal to `prompt`, computing what differs from what it held; afterwards `sample` chooses
   /// the token behind it.
@@ -41,21 +143,13 @@ public final class Session {
   ) throws(GenerationError) -> Bool {
     guard !prompt.isEmpty else { throw .emptyPrompt }
     guard prompt.count < engine.context else { throw .promptTooLong(tokens: prompt.count, context: engine.context) }
-    let kept = sharedPrefix(with: prompt)
-    sequence.truncate(to: kept)
-    tokens.removeSubrange(kept...)
+    rewind(to: sharedPrefix(with: prompt))
     while tokens.count < prompt.count {
       guard proceed(tokens.count) else { return false }
       let next = prompt[tokens.count..<min(tokens.count + engine.pass.maxTokens, prompt.count)]
       guard compute(next) else { throw .promptTooLong(tokens: prompt.count, context: engine.context) }
     }
     return proceed(tokens.count)
-  }
-
-  /// Forgets all tokens.
-  public func reset() {
-    sequence.truncate(to: 0)
-    tokens.removeAll(keepingCapacity: true)
   }
 
   /// Computes one more token, so that `sample` chooses the one behind it.
@@ -66,7 +160,9 @@ public final class Session {
 
   private func compute(_ next: some Collection<TokenID>) -> Bool {
     engine.pass.begin()
-    guard engine.pass.append(next, to: sequence) else { return false }
+    while !engine.pass.append(next, to: sequence) {
+      guard engine.prefixes.evict() else { return false }
+    }
     engine.prepare(tokens: next.count)
     engine.pass.run()
     tokens.append(contentsOf: next)

@@ -6,6 +6,12 @@ public struct Prompt: Sendable {
   public let tokens: [TokenID]
   public let bytes: Int
 
+  /// Tokens that somebody else made; the text is not known.
+  public init(tokens: [TokenID]) {
+    self.tokens = tokens
+    bytes = 0
+  }
+
   /// Text as it is, with the special tokens that the model adds to every text.
   public init(raw text: [UInt8], _ tokenizer: Tokenizer) throws(GenerationError) {
     bytes = text.count

@@ -133,6 +133,13 @@ public struct ReceiptPricing: Sendable {
     Receipt(usage: usage, cost: cost(of: usage), hosted: quotes(usage))
   }
 
+  /// The receipt of a batch: hosted prices are the sum of each request's.
+  public func receipt(forBatch usage: UsageRecord, requests: [TokenCounts]) -> Receipt {
+    Receipt(
+      usage: usage, cost: cost(of: usage),
+      hosted: compared.compactMap { try? $0.quote(batchOf: requests, at: usage.startedAtUnixNanos) })
+  }
+
   private func cost(of usage: UsageRecord) -> Receipt.CostHere {
     guard let machine else { return .noPrice }
     do {

@@ -26,17 +26,34 @@ public enum ReceiptJSON {
 
   /// Writes the members into an object that the caller has opened, so that others can stand beside them.
   public static func write(_ receipt: Receipt, answer: Answer, into json: inout JSONWriter) {
-    let usage = receipt.usage
-    json.field("prompt_tokens", usage.tokens.prompt)
-    json.field("cached_tokens", usage.tokens.cached)
-    json.field("completion_tokens", usage.tokens.completion)
+    writeTokens(receipt.usage.tokens, into: &json)
     json.array("token_ids") { json in
       for id in answer.ids { json.value(id) }
     }
     writeText(answer.text, into: &json)
-    json.field("finish_reason", usage.finish.name)
-    json.field("stopped_by", usage.finish.stoppedBy)
-    if case .failed(let message) = usage.finish { json.field("error", message) }
+    let finish = receipt.usage.finish
+    json.field("finish_reason", finish.name)
+    json.field("stopped_by", finish.stoppedBy)
+    if case .failed(let message) = finish { json.field("error", message) }
+    writeRest(receipt, into: &json)
+  }
+
+  /// Writes the members of a batch: those of `write` but for the answer, which stands in the output file.
+  public static func writeBatch(_ receipt: Receipt, into json: inout JSONWriter) {
+    writeTokens(receipt.usage.tokens, into: &json)
+    writeRest(receipt, into: &json)
+  }
+
+  private static func writeTokens(_ tokens: TokenCounts, into json: inout JSONWriter) {
+    json.field("prompt_tokens", tokens.prompt)
+    json.field("cached_tokens", tokens.cached)
+    json.field("completion_tokens", tokens.completion)
+    json.field("draft_accepted_tokens", tokens.draftAccepted)
+    json.field("draft_rejected_tokens", tokens.draftRejected)
+  }
+
+  private static func writeRest(_ receipt: Receipt, into json: inout JSONWriter) {
+    let usage = receipt.usage
     writeTimings(usage, into: &json)
     writeResources(usage, into: &json)
     json.field("threads", usage.execution.threads)

@@ -3,12 +3,14 @@ import Usage
 
 /// A receipt for people: plain ASCII lines for a terminal of a given width.
 public enum ReceiptText {
-  /// - Parameter width: columns of the terminal; less than 20 counts as 20.
+  /// - Parameters:
+  ///   - width: columns of the terminal; less than 20 counts as 20.
+  ///   - lines: of a batch, what its lines came to; nil for one request.
   /// - Returns: lines, each with its line end; none wider than `width`, none ending in a space.
-  public static func render(_ receipt: Receipt, width: Int = 80) -> String {
+  public static func render(_ receipt: Receipt, lines: String? = nil, width: Int = 80) -> String {
     var layout = ReceiptLayout(width: width)
     layout.heading("receipt")
-    addUsage(receipt.usage, to: &layout)
+    addUsage(receipt.usage, lines, to: &layout)
     addCost(receipt.cost, receipt.usage, to: &layout)
     addHosted(receipt.hosted, to: &layout)
     return layout.text
@@ -33,17 +35,24 @@ public enum ReceiptText {
 
   // MARK: What it took
 
-  private static func addUsage(_ usage: UsageRecord, to layout: inout ReceiptLayout) {
+  private static func addUsage(_ usage: UsageRecord, _ lines: String?, to layout: inout ReceiptLayout) {
     let threads = usage.execution.threads == 1 ? "1 thread" : "\(usage.execution.threads) threads"
     layout.fact(
       "model",
       "\(shown(usage.model.name)), \(shown(usage.model.quantization)); \(threads), \(shown(usage.execution.isa))")
     let cached = usage.tokens.cached > 0 ? " (\(usage.tokens.cached) cached)" : ""
     layout.fact("tokens", "\(usage.tokens.prompt) prompt\(cached) + \(usage.tokens.completion) completion")
-    layout.fact("finished", finish(usage.finish))
+    addGuesses(usage.tokens, to: &layout)
     let timings = usage.timings
-    let first = timings.firstTokenNanos.map { duration($0) } ?? "none"
-    layout.fact("first token", "\(first); load \(duration(timings.loadNanos)), queue \(duration(timings.queueNanos))")
+    if let lines {
+      layout.fact("lines", lines)
+      layout.fact("time", "\(duration(timings.totalNanos)); load \(duration(timings.loadNanos))")
+    } else {
+      layout.fact("finished", finish(usage.finish))
+      let first = timings.firstTokenNanos.map { duration($0) } ?? "none"
+      layout.fact(
+        "first token", "\(first); load \(duration(timings.loadNanos)), queue \(duration(timings.queueNanos))")
+    }
     layout.fact("prefill", phase(timings.prefillNanos, usage.prefillSpeed))
     layout.fact("decode", phase(timings.decodeNanos, usage.decodeSpeed))
     layout.fact(
@@ -52,6 +61,11 @@ public enum ReceiptText {
       "memory",
       "\(bytes(usage.memory.peakResidentBytes)) at peak; weights \(bytes(usage.memory.weightBytes)),"
         + " KV \(bytes(usage.memory.kvBytes))")
+  }
+
+  private static func addGuesses(_ tokens: TokenCounts, to layout: inout ReceiptLayout) {
+    guard tokens.draftAccepted + tokens.draftRejected > 0 else { return }
+    layout.fact("guessed", "\(tokens.draftAccepted) tokens rightly, \(tokens.draftRejected) wrongly")
   }
 
   private static func phase(_ nanos: Int64, _ speed: Speed?) -> String {

@@ -9,7 +9,7 @@ public final class ServedModel {
   public let engine: Engine
   public let identity: ModelIdentity
   public let loadNanos: Int64
-  private let threads: Int
+  let threads: Int
 
   /// Loads a model file.
   /// - Parameters:
@@ -34,15 +34,15 @@ public final class ServedModel {
   /// Answers one request and accounts for it, whatever its end.
   /// - Parameters:
   ///   - promptBytes: UTF-8 bytes of the text that was tokenised.
-  ///   - startedAt: when the process began, on the monotonic clock, where it serves this request only.
+  ///   - processStart: when the process began, on the monotonic clock, where it serves this request only.
   public func answer(
     _ request: GenerationRequest, on session: Session, promptBytes: Int, processStart: Int64?,
-    observer: some GenerationObserver
+    speculation: SpeculationMode = .automatic, observer: some GenerationObserver
   ) throws(GenerationError) -> (GenerationResult, UsageRecord) {
     let startedAt = Clock.unixNanos()
     let cpuBefore = Clock.processCPUNanos()
     let threadsBefore = threadNanos()
-    var result = try Generator(session).run(request, observer: observer)
+    var result = try Generator(session, speculation: speculation).run(request, observer: observer)
     result.timings.loadNanos = processStart == nil ? 0 : loadNanos
     let process = ProcessUsage.current()
     let record = UsageRecord(
@@ -60,7 +60,7 @@ public final class ServedModel {
   }
 
   /// CPU time so far of the threads that compute: this one and the pool's.
-  private func threadNanos() -> Int64 {
+  func threadNanos() -> Int64 {
     engine.pool.threadHandles.reduce(Clock.threadCPUNanos()) { $0 + (Clock.cpuNanos(of: $1) ?? 0) }
   }
 }

@@ -75,20 +75,34 @@ public final class ForwardPass {
     precondition(state.count + tokens.count <= maxTokens)
     let start = sequence.count
     guard sequence.extend(by: tokens.count) else { return false }
-    for (offset, token) in tokens.enumerated() {
-      precondition(token >= 0 && Int(token) < model.configuration.vocab)
-      state.tokens.view[state.count] = token
-      state.positions.view[state.count] = Int32(start + offset)
-      state.sequences.append(sequence)
-      state.count += 1
-    }
+    for (offset, token) in tokens.enumerated() { place(token, at: start + offset, of: sequence) }
     return true
+  }
+
+  /// Adds one token at the end of a sequence; allocates nothing.
+  /// - Returns: false, with nothing changed, where the sequence's cache has no room for it.
+  public func append(_ token: Int32, to sequence: KVSequence) -> Bool {
+    precondition(state.count < maxTokens)
+    let position = sequence.count
+    guard sequence.extend(by: 1) else { return false }
+    place(token, at: position, of: sequence)
+    return true
+  }
+
+  private func place(_ token: Int32, at position: Int, of sequence: KVSequence) {
+    precondition(token >= 0 && Int(token) < model.configuration.vocab)
+    state.tokens.view[state.count] = token
+    state.positions.view[state.count] = Int32(position)
+    state.sequences.append(sequence)
+    state.count += 1
   }
 
   /// Computes all layers for the appended rows.
   public func run() {
     embed()
     for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
+    // Whoever lets go of a sequence now gets its blocks back at once. The array keeps its memory.
+    state.sequences.removeAll(keepingCapacity: true)
   }
 
   /// Most rows of one call of `logits`.
@@ -102,9 +116,16 @@ public final class ForwardPass {
 
   /// Logits [vocab] of one row of the pass just run; they stay until logits are asked for again.
   public func logits(row: Int) -> View<Float> {
-    outputHead.run(pool, rows: row..<row + 1, observer: observer)
-    return outputHead.row(0)
+    computeLogits(rows: row..<row + 1)
+    return logits(at: 0)
   }
+
+  /// Computes the logits of up to 16 rows of the pass just run; they stay until logits are asked for again.
+  public func computeLogits(rows: Range<Int>) { outputHead.run(pool, rows: rows, observer: observer) }
+
+  /// Logits [vocab] of one of the rows that `computeLogits` was called for, 0 for the first. Several threads may read
+  /// them, and each of several may change one row.
+  public func logits(at index: Int) -> View<Float> { outputHead.row(index) }
 
   /// Shows the observer what the head would read for these rows, at most `maxLogitRows`, without computing it.
   public func observeHead(rows: Range<Int>) {

@@ -9,11 +9,19 @@ public struct TokenCounts: Sendable, Hashable {
   public var cached: Int
   /// Tokens that were generated.
   public var completion: Int
+  /// Tokens of the completion that were guessed before the model chose the same ones: steps that were saved.
+  public var draftAccepted: Int
+  /// Guesses that the model did not choose: rows that were computed for nothing. Not part of any other count.
+  public var draftRejected: Int
 
-  public init(prompt: Int = 0, cached: Int = 0, completion: Int = 0) {
+  public init(
+    prompt: Int = 0, cached: Int = 0, completion: Int = 0, draftAccepted: Int = 0, draftRejected: Int = 0
+  ) {
     self.prompt = prompt
     self.cached = cached
     self.completion = completion
+    self.draftAccepted = draftAccepted
+    self.draftRejected = draftRejected
   }
 
   /// Tokens of the prompt that had to be computed; never negative.

@@ -145,7 +145,7 @@ enum Moment {
     case .disputed: "disputed"
     case .tier: "tier"
     case .hours: "hours"
-    case .outdated, .undated, .allowance, .zero: "not of a model"
+    case .outdated, .undated, .allowance, .zero, .noBatchPrice: "not of one request"
     }
   }
 }

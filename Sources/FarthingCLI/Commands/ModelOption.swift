@@ -57,13 +57,15 @@ enum ModelOption {
     }
   }
 
-  /// That model, loaded with the options of the command line.
+  /// That model, loaded with the options of the command line, as `change` leaves them.
   static func served(
-    _ arguments: Arguments, _ console: Console, context: Int? = nil
+    _ arguments: Arguments, _ console: Console, context: Int? = nil,
+    change: (inout Engine.Options) -> Void = { _ in }
   ) throws(CommandFailure) -> ServedModel {
     let path = try path(arguments, console)
     var options = try EngineOptions.engineOptions(arguments)
     if let context { options.context = context }
+    change(&options)
     let known = (try? ModelStore())?.knownModel(at: path)
     let name = known?.name ?? path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
     do {

@@ -15,6 +15,7 @@ enum Run {
       """,
     options: [
       ModelOption.model, RunOptions.tokens, RunOptions.file, RunOptions.system, RunOptions.template, RunOptions.raw,
+      RunOptions.promptCache, RunOptions.speculation,
     ]
       + RunOptions.sampling + EngineOptions.all + RunOptions.prices,
     run: { (arguments, console) throws(CommandFailure) in
@@ -22,33 +23,25 @@ enum Run {
       // What can be wrong without a model is refused before one is loaded.
       let job = RunJob(
         console: console, isJSON: arguments[Command.json], sampling: try RunOptions.samplingParameters(arguments),
-        stopStrings: arguments[RunOptions.stop].map { Array($0.utf8) }, tokenLimit: tokenLimit(arguments),
-        ignoreEnd: arguments[RunOptions.ignoreEnd], pricing: try RunOptions.pricing(arguments),
+        stopStrings: arguments[RunOptions.stop].map { Array($0.utf8) }, tokenLimit: RunOptions.tokenLimit(arguments),
+        ignoreEnd: arguments[RunOptions.ignoreEnd], speculation: arguments[RunOptions.speculation],
+        pricing: try RunOptions.pricing(arguments),
         tags: try RunOptions.tags(arguments), processStart: start)
-      let template = try readTemplate(arguments)
+      let template = try RunOptions.readTemplate(arguments)
       let text = try promptText(arguments, console)
       Interrupt.watch()
       let model = try ModelOption.served(arguments, console)
       let conversation = try Conversation(
         model.engine.tokenizer, system: arguments[RunOptions.system], template: template,
         raw: arguments[RunOptions.raw])
+      let cache = try PromptCache(arguments, model, console)
+      defer { cache?.save(console) }
       if let text {
         try job.answer(try conversation.prompt(text), with: model, on: Session(model.engine), isLast: true)
       } else {
         try Chat(job: job, model: model, conversation: conversation).talk()
       }
     })
-
-  private static func tokenLimit(_ arguments: Arguments) -> Int? {
-    guard let limit = arguments[RunOptions.tokens] else { return 512 }
-    return limit < 0 ? nil : limit
-  }
-
-  private static func readTemplate(_ arguments: Arguments) throws(CommandFailure) -> ChatTemplate? {
-    guard let path = arguments[RunOptions.template] else { return nil }
-    let bytes = try System.readAll(path)
-    do { return try ChatTemplate(bytes: bytes) } catch { throw .failed("\(path): \(error)") }
-  }
 
   /// The prompt; nil for a chat.
   private static func promptText(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> [UInt8]? {
@@ -77,6 +70,7 @@ struct RunJob {
   let stopStrings: [[UInt8]]
   let tokenLimit: Int?
   let ignoreEnd: Bool
+  let speculation: SpeculationMode
   let pricing: ReceiptPricing
   let tags: [(key: String, value: String)]
   let processStart: Int64
@@ -97,7 +91,8 @@ struct RunJob {
     let (result, usage): (GenerationResult, UsageRecord)
     do {
       (result, usage) = try model.answer(
-        request, on: session, promptBytes: prompt.bytes, processStart: isLast ? processStart : nil, observer: observer)
+        request, on: session, promptBytes: prompt.bytes, processStart: isLast ? processStart : nil,
+        speculation: speculation, observer: observer)
     } catch {
       throw .failed(String(describing: error))
     }

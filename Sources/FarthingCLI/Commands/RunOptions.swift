@@ -34,6 +34,11 @@ enum RunOptions {
     "--logit-bias", "-l", value: "ID(+|-)X", help: "adds to a token's logit; ID-inf bans it")
   static let stop = Option<[String]>.list("--stop", "-r", value: "TEXT", help: "end the answer before TEXT")
   static let ignoreEnd = Option.flag("--ignore-eos", help: "go on after the model's own end tokens")
+  static let speculation = Option<SpeculationMode>.choice(
+    "--speculation", value: "HOW", default: .automatic,
+    help: "guess tokens from the text so far and check them together; the answer stays the same")
+  static let promptCache = Option.text(
+    "--prompt-cache", value: "FILE", help: "keep what prompts computed in FILE, so that the next run begins there")
   static let tag = Option<[String]>.list("--tag", value: "K=V", help: "recorded with the request")
 
   static let vm = Option.text("--vm", value: "TYPE", help: "price of this machine: a type known to `vms`")
@@ -45,6 +50,18 @@ enum RunOptions {
     temperature, topK, topP, minP, seed, repeatPenalty, repeatLast, presence, frequency, bias, stop, ignoreEnd,
   ]
   static let prices: [any DeclaredOption] = [vm, usdPerHour, against, tag]
+
+  /// Nil for as many as fit.
+  static func tokenLimit(_ arguments: Arguments) -> Int? {
+    guard let limit = arguments[tokens] else { return 512 }
+    return limit < 0 ? nil : limit
+  }
+
+  static func readTemplate(_ arguments: Arguments) throws(CommandFailure) -> ChatTemplate? {
+    guard let path = arguments[template] else { return nil }
+    let bytes = try System.readAll(path)
+    do { return try ChatTemplate(bytes: bytes) } catch { throw .failed("\(path): \(error)") }
+  }
 
   static func samplingParameters(_ arguments: Arguments) throws(CommandFailure) -> SamplingParameters {
     var parameters = SamplingParameters()

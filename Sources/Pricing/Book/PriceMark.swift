@@ -24,6 +24,8 @@ public enum PriceMark: Sendable, Hashable {
   case tier(above: Int)
   /// The price of certain hours, in minutes since midnight UTC.
   case hours(start: Int, end: Int)
+  /// No source states a price of the batch interface: list prices were taken.
+  case noBatchPrice
   /// An allowance that cannot be bought.
   case allowance
   /// A price of nothing: no machine is free, so whatever follows from it leaves something out.
@@ -49,7 +51,7 @@ extension PriceMark {
     switch self {
     case .retired: .historic
     case .stale, .outdated, .undated, .unproven, .announced, .allowance, .zero: .weak
-    case .retires, .deprecated, .disputed, .tier, .hours: .sound
+    case .retires, .deprecated, .disputed, .tier, .hours, .noBatchPrice: .sound
     }
   }
 }
@@ -73,6 +75,7 @@ extension PriceMark: CustomStringConvertible {
     case .disputed: "sources disagree"
     case .tier(let above): "tier above \(above) prompt tokens"
     case .hours(let start, let end): "hours \(Self.clock(start)) to \(Self.clock(end)) UTC"
+    case .noBatchPrice: "no batch price known, list price"
     case .allowance: "free allowance, not for sale"
     case .zero: "a price of zero leaves something out"
     }

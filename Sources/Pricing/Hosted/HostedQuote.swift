@@ -34,7 +34,7 @@ public struct HostedQuote: Sendable, Hashable {
   public let total: Total
   /// The first day of the price that was applied, where it is known.
   public let validFrom: CivilDate?
-  public let marks: [PriceMark]
+  public internal(set) var marks: [PriceMark]
   public let basis: TokenBasis
 
   /// The total, where it is known.

@@ -6,7 +6,8 @@ import Testing
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
   private static let commands = [
-    "run", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench", "quantize",
+    "run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench",
+    "quantize",
   ]
 
   @Test func overviewNamesEveryCommand() throws {
