@@ -105,14 +105,18 @@ public struct ReceiptPricing: Sendable {
     do { return try body() } catch { throw .option(option, error) }
   }
 
-  /// A person may name a retired model; the default list has none.
+  /// Without a list of the person's own, a receipt shows the models that every comparison starts from, marked where
+  /// they are historic by now, and then today's.
   private static func comparedModels(
     _ against: String?, _ own: PriceBook, at unixNanos: Int64
   ) throws(PricingError) -> [HostedModel] {
     let names = against.map { $0.split(separator: ",").map { trimmed($0) }.filter { !$0.isEmpty } }
     if let names, names.isEmpty || names == ["none"] { return [] }
     let book = PriceBook(hosted: try PriceBook.shippedHosted()).overridden(by: own)
-    guard let names else { return book.comparison(at: unixNanos) }
+    guard let names else {
+      let references = PriceBook.referenceModels.compactMap { name in book.hosted.first { $0.id == name } }
+      return references + book.comparison(at: unixNanos).filter { !references.contains($0) }
+    }
     var models: [HostedModel] = []
     for name in names {
       let model = try named("--against") { () throws(PricingError) in try book.hostedModel(name) }

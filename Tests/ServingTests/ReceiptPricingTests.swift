@@ -57,8 +57,8 @@ import Usage
     func names(_ against: String?, at moment: Int64 = ReceiptSamples.now) throws -> [String] {
       try pricing(PriceChoice(against: against, localVCPUs: 1), at: moment).compared.map(\.id)
     }
-    // What is retired is not in the default list, and may still be named.
-    #expect(try names(nil) == Array(PriceBook.defaultComparison.dropFirst()))
+    // The models that every comparison starts from are shown whether they are historic or not.
+    #expect(try names(nil) == PriceBook.defaultComparison)
     #expect(try names("none").isEmpty)
     #expect(try names("").isEmpty)
     #expect(try names(" gpt-4o , ,GPT-4o,gpt-4 ") == ["openai:gpt-4o", "openai:gpt-4"])
