@@ -41,7 +41,7 @@ import Usage
     let memory = try #require(json["memory"] as? [String: Int])
     #expect(memory == ["weights_bytes": 96_600_000, "kv_bytes": 3_825_000, "peak_rss_bytes": 142_303_232])
     #expect(json["cost"] is [String: Any])
-    #expect((json["hosted"] as? [Any])?.count == 6)
+    #expect((json["hosted"] as? [Any])?.count == 7)
   }
 
   @Test func amountsAreDecimalTextAndPicoUnits() throws {

@@ -31,6 +31,8 @@ import Usage
               per million tokens: $0.0124 in, $0.0463 out
           hosted      the same tokens at list prices; same count assumed, vendors count
                       tokens differently
+            gpt-4-turbo (openai)               $0.00422     read 2026-11-23; historic,
+                                                            retired 2026-10-23
             gpt-4o (openai)                    $0.00138     read 2026-11-23
             gpt-4o-mini (openai)               $0.0000825   read 2026-11-23
             gpt-6-luna (openai)                $0.0000678   read 2026-11-23

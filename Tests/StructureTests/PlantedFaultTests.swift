@@ -44,6 +44,8 @@ import Testing
 
   @Test func kernelsThatAllocateAreFound() {
     #expect(ImportCheck.includeViolations(in: [file("Sources/CKernels/a.c", "#include <stdlib.h>\n")]).count == 1)
+    #expect(ImportCheck.includeViolations(in: [file("Sources/CKernels/a.c", "#include <sys/mman.h>\n")]).count == 1)
+    #expect(ImportCheck.includeViolations(in: [file("Sources/CKernels/a.c", "#include <sys/auxv.h>\n")]) == [])
     #expect(ImportCheck.includeViolations(in: [file("Sources/CKernels/a.c", "#include <stdint.h>\n")]) == [])
   }
 

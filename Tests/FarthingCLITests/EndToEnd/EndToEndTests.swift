@@ -7,7 +7,7 @@ import Testing
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
   private static let commands = [
     "run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench",
-    "quantize",
+    "quantize", "importance", "compare",
   ]
 
   @Test func overviewNamesEveryCommand() throws {
