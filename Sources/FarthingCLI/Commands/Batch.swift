@@ -36,6 +36,9 @@ enum Batch {
       let lines = try linesLeft(input, output, console)
       guard !lines.isEmpty else {
         console.note("all \(input.lines.count) lines are answered in \(outPath) already")
+        if arguments[Command.json] {
+          try console.json { json in counts(lines: 0, answered: 0, refused: 0, left: 0, into: &json) }
+        }
         return
       }
       Interrupt.watch()
@@ -105,15 +108,19 @@ enum Batch {
     let receipt = pricing.receipt(forBatch: usage, requests: tally.requests)
     if isJSON {
       return try console.json { json in
-        json.field("lines", count)
-        json.field("answered", tally.answered)
-        json.field("refused", tally.refused)
-        json.field("left", run.left)
+        counts(lines: count, answered: tally.answered, refused: tally.refused, left: run.left, into: &json)
         ReceiptJSON.writeBatch(receipt, into: &json)
       }
     }
     let lines = "\(tally.answered) answered, \(tally.refused) refused, \(run.left) left"
     let width = System.columns(of: console.error.descriptor) ?? 80
     try? console.error.write(ReceiptText.render(receipt, lines: lines, width: width) + "\n")
+  }
+
+  private static func counts(lines: Int, answered: Int, refused: Int, left: Int, into json: inout JSONWriter) {
+    json.field("lines", lines)
+    json.field("answered", answered)
+    json.field("refused", refused)
+    json.field("left", left)
   }
 }

@@ -65,6 +65,8 @@ import Testing
       // Everything is done: nothing is added.
       let again = try BuiltBinary.shell(script.replacingOccurrences(of: "for round in 1 2 3", with: "for round in"))
       #expect(again.status == 0)
+      let idle = try JSONSerialization.jsonObject(with: Data(contentsOf: folder.appending(path: "receipt.json")))
+      #expect((idle as? [String: Any])?["answered"] as? Int == 0)
       #expect(try Self.answers(folder.appending(path: "out.jsonl")) == whole)
     }
   }
