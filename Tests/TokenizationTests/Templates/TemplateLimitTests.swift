@@ -191,8 +191,8 @@ import Testing
     let error = Self.error(source)
     let milliseconds = (TemplateFixtures.nanoseconds - start) / 1_000_000
     if let error { #expect(error.line >= 1 && error.column >= 1, "\(error)") }
-    // A second is for a release build with a sanitizer; a debug build with one is several times slower.
-    #expect(milliseconds < 4000, "took \(milliseconds) ms")
+    // A second is for a release build with a sanitizer; a debug build with one, beside others, is several times slower.
+    #expect(milliseconds < 10_000, "took \(milliseconds) ms")
   }
 
   /// What recurses as deep as it may, on a thread whose stack is smaller than the usual 8 MB: a stack that overflows
