@@ -3,6 +3,7 @@
 #include "layouts.h"
 
 INLINE f32x8 fk_fma(f32x8 a, f32x8 b, f32x8 c) { return (f32x8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE f32x8 fk_max(f32x8 a, f32x8 b) { return (f32x8)_mm256_max_ps((__m256)a, (__m256)b); }
 
 INLINE f32x8 fk_load_half8(const fk_half *from) {
   return (f32x8)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)from));

@@ -3,6 +3,7 @@
 //
 //   FK_NAME                        text, the instruction set's name
 //   fk_fma(a, b, c)                a * b + c on f32x8
+//   fk_max(a, b)                   the larger of two f32x8, lane by lane; either where one is not a number
 //   fk_load_half8 / fk_store_half8 eight halves as f32x8
 //   fk_look_up(codes)              codes of four bits to values of the codebook, as fk_from_signed gives them
 //   fk_from_signed(values)         signed weights in the form that fk_next_signed takes; where that is the value plus
@@ -15,6 +16,9 @@
 //                                  no more than FK_LIMIT_U4, _U5, _U6 results for codes of that many bits
 //   fk_next_signed(sum, codes, a)  the same for signed weights; FK_LIMIT_S8
 //   TILE, FLOAT_TILE               tokens that share one reading of integer and of float weights: what registers admit
+//   HEADS_TILE                     query heads that share one reading of keys and values
+//   DECODES_HALVES                 whether a row decodes keys and values to memory first, for want of registers
+//   FK_WIDE, fk_wide               floats of the widest vectors, and their type, in wide.inc.h or FK_WIDE_FILE
 //
 // Order of float operations: per output element, blocks of columns ascend, and each block adds its terms one by one
 // with fused multiply and add, whatever the number of tokens. That is what makes a token's logits independent of the
@@ -38,16 +42,24 @@ INLINE f32x8 to_float(i32x8 value) { return __builtin_convertvector(value, f32x8
 INLINE f32x8 select8(i32x8 mask, f32x8 yes, f32x8 no) {
   return (f32x8)(((i32x8)yes & mask) | ((i32x8)no & ~mask));
 }
-INLINE f32x8 max8(f32x8 a, f32x8 b) { return select8(a > b, a, b); }
 
 // Sums and maxima over lanes, as one fixed tree.
-INLINE float sum_lanes(f32x8 v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
+INLINE float sum_lanes(f32x8 v) {
+  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+  v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+  return v[0] + v[1];
+}
 INLINE float max_lanes(f32x8 v) {
-  float best = v[0];
-  for (int i = 1; i < 8; i++) best = v[i] > best ? v[i] : best;
-  return best;
+  v = fk_max(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = fk_max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  return fk_max(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6))[0];
 }
 
+#ifdef FK_WIDE_FILE
+#include FK_WIDE_FILE
+#else
+#include "wide.inc.h"
+#endif
 #include "integer_kernels.inc.h"
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ enum {
   FK_SIGNED_SHIFT = -1,
   TILE = 8,
   FLOAT_TILE = 3,
+  HEADS_TILE = 3,
+  FK_WIDE = 8,
+  DECODES_HALVES = 1,
 };
 
 INLINE fk_sum fk_zero(void) { return _mm256_setzero_si256(); }

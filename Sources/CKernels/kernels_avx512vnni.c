@@ -14,8 +14,9 @@
 #define FK_DPBUSD _mm256_dpbusd_epi32
 #include "vnni.inc.h"
 
-enum { TILE = 8, FLOAT_TILE = 6 };
+enum { TILE = 8, FLOAT_TILE = 6, HEADS_TILE = 6, FK_WIDE = 16, DECODES_HALVES = 0 };
 
+#define FK_WIDE_FILE "wide_avx512.inc.h"
 #define FK_NAME "avx512vnni"
 #define FK_TABLE fk_kernels_avx512vnni
 #include "kernels.inc.h"

@@ -14,7 +14,7 @@
 #define FK_DPBUSD _mm256_dpbusd_avx_epi32
 #include "vnni.inc.h"
 
-enum { TILE = 8, FLOAT_TILE = 3 };
+enum { TILE = 8, FLOAT_TILE = 3, HEADS_TILE = 3, FK_WIDE = 8, DECODES_HALVES = 1 };
 
 #define FK_NAME "avxvnni"
 #define FK_TABLE fk_kernels_avxvnni

@@ -11,6 +11,11 @@
 // The product is rounded before the sum: a machine without fused multiply and add would take a library call for it.
 INLINE f32x8 fk_fma(f32x8 a, f32x8 b, f32x8 c) { return a * b + c; }
 
+INLINE f32x8 fk_max(f32x8 a, f32x8 b) {
+  for (int i = 0; i < 8; i++) a[i] = a[i] > b[i] ? a[i] : b[i];
+  return a;
+}
+
 INLINE f32x8 fk_load_half8(const fk_half *from) {
   f32x8 value;
   for (int i = 0; i < 8; i++) value[i] = fk_f16_to_f32(from[i]);
@@ -28,7 +33,18 @@ INLINE u8x32 fk_look_up(u8x32 codes) {
 }
 
 typedef i32x8 fk_sum;
-enum { FK_LIMIT_U4 = 8, FK_LIMIT_U5 = 8, FK_LIMIT_U6 = 8, FK_LIMIT_S8 = 8, FK_SIGNED_SHIFT = -1, TILE = 4, FLOAT_TILE = 3 };
+enum {
+  FK_LIMIT_U4 = 8,
+  FK_LIMIT_U5 = 8,
+  FK_LIMIT_U6 = 8,
+  FK_LIMIT_S8 = 8,
+  FK_SIGNED_SHIFT = -1,
+  TILE = 4,
+  FLOAT_TILE = 3,
+  HEADS_TILE = 3,
+  FK_WIDE = 8,
+  DECODES_HALVES = 0,
+};
 
 INLINE fk_sum fk_zero(void) { return (fk_sum){0}; }
 INLINE i32x8 fk_total(fk_sum sum) { return sum; }

@@ -22,6 +22,9 @@ enum {
   FK_SIGNED_SHIFT = -1,
   TILE = 8,
   FLOAT_TILE = 3,
+  HEADS_TILE = 3,
+  FK_WIDE = 8,
+  DECODES_HALVES = 0,
 };
 
 INLINE fk_bytes fk_split(u8x32 value) {
@@ -62,6 +65,15 @@ INLINE u8x32 fk_look_up(u8x32 codes) {
   u8x32 value;
   __builtin_memcpy(&value, &found, 32);
   return value;
+}
+
+INLINE f32x8 fk_max(f32x8 a, f32x8 b) {
+  float32x4_t parts[2][2];
+  __builtin_memcpy(parts[0], &a, 32);
+  __builtin_memcpy(parts[1], &b, 32);
+  for (int i = 0; i < 2; i++) parts[0][i] = vmaxq_f32(parts[0][i], parts[1][i]);
+  __builtin_memcpy(&a, parts[0], 32);
+  return a;
 }
 
 INLINE f32x8 fk_fma(f32x8 a, f32x8 b, f32x8 c) { return __builtin_elementwise_fma(a, b, c); }

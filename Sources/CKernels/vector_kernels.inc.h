@@ -43,7 +43,7 @@ static void quantize(const float *x, size_t count, fk_activations *to) {
       v[i] = select8(v[i] == v[i], v[i], splat(0));
       v[i] = select8(v[i] > splat(FLT_MAX), splat(FLT_MAX), v[i]);
       v[i] = select8(v[i] < splat(-FLT_MAX), splat(-FLT_MAX), v[i]);
-      largest = max8(largest, (f32x8)((i32x8)v[i] & 0x7fffffff));
+      largest = fk_max(largest, (f32x8)((i32x8)v[i] & 0x7fffffff));
     }
     float peak = max_lanes(largest);
     // Below this the reciprocal would overflow; such a block is zero for every purpose.

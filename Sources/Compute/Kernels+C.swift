@@ -3,6 +3,14 @@ import CKernels
 /// A block of 32 quantised activations of one token, as the integer kernels read it.
 public typealias Activations = fk_activations
 
+/// Positions begin ..< end of a block of 64.
+public typealias Slots = fk_slots
+
+extension fk_slots {
+  /// - Precondition: 0 <= range <= 64.
+  public init(_ range: Range<Int>) { self.init(begin: UInt8(range.lowerBound), end: UInt8(range.upperBound)) }
+}
+
 /// How keys and values of past positions are stored.
 public enum KVType: String, Sendable, CaseIterable {
   case f16
@@ -93,50 +101,50 @@ extension Kernels {
     unsafe fk_store(table, type.code, key.pointer, value.pointer, key.count, slot, keys, values)
   }
 
-  /// Folds `slots` of one block of 64 positions into the running softmax of `heads` query heads; see `CKernels.h`.
+  /// Folds one block of 64 positions into the running softmaxes of some rows of query heads; see `CKernels.h`.
   /// - Parameters:
-  ///   - queries: [heads, dimensions] for a cache of floats.
+  ///   - queries: [rows, heads, dimensions] for a cache of floats.
+  ///   - slots: what each row sees of the block, at least one position.
   ///   - next: keys that will be read next.
+  ///   - softmax: of rows * heads heads.
   public func attend(
-    queries: View<Float>, heads: Int, type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
-    slots: Range<Int>, next: UnsafeRawPointer? = nil, into softmax: Softmax
-  ) {
-    precondition(queries.count == heads * softmax.dimensions && type != .q8)
-    unsafe attend(
-      UnsafeRawPointer(queries.pointer), heads, type, keys: keys, values: values, slots: slots, next: next,
-      into: softmax)
-  }
-
-  /// The same for a Q8_0 cache, whose queries are 8-bit too: [heads, dimensions / 32].
-  public func attend(
-    queries: View<Activations>, heads: Int, keys: UnsafeRawPointer, values: UnsafeRawPointer, slots: Range<Int>,
+    queries: View<Float>, type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer, slots: View<Slots>,
     next: UnsafeRawPointer? = nil, into softmax: Softmax
   ) {
-    precondition(queries.count * Self.block == heads * softmax.dimensions)
+    precondition(queries.count == softmax.heads * softmax.dimensions && type != .q8)
     unsafe attend(
-      UnsafeRawPointer(queries.pointer), heads, .q8, keys: keys, values: values, slots: slots, next: next,
-      into: softmax)
+      UnsafeRawPointer(queries.pointer), type, keys: keys, values: values, slots: slots, next: next, into: softmax)
+  }
+
+  /// The same for a Q8_0 cache, whose queries are 8-bit too: [rows, heads, dimensions / 32].
+  public func attend(
+    queries: View<Activations>, keys: UnsafeRawPointer, values: UnsafeRawPointer, slots: View<Slots>,
+    next: UnsafeRawPointer? = nil, into softmax: Softmax
+  ) {
+    precondition(queries.count * Self.block == softmax.heads * softmax.dimensions)
+    unsafe attend(
+      UnsafeRawPointer(queries.pointer), .q8, keys: keys, values: values, slots: slots, next: next, into: softmax)
   }
 
   private func attend(
-    _ queries: UnsafeRawPointer, _ heads: Int, _ type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
-    slots: Range<Int>, next: UnsafeRawPointer?, into softmax: Softmax
+    _ queries: UnsafeRawPointer, _ type: KVType, keys: UnsafeRawPointer, values: UnsafeRawPointer,
+    slots: View<Slots>, next: UnsafeRawPointer?, into softmax: Softmax
   ) {
-    precondition(softmax.heads >= heads)
-    precondition(slots.lowerBound >= 0 && slots.upperBound <= Self.kvBlock)
+    let rows = slots.count
+    precondition(rows > 0 && softmax.heads.isMultiple(of: rows) && softmax.dimensions <= Int(FK_MAX_DIMENSIONS))
+    for row in 0..<rows { precondition(slots[row].begin < slots[row].end && slots[row].end <= Self.kvBlock) }
+    // Memory that is fetched must exist: an address that does not would walk through the page tables.
     unsafe fk_attend(
-      table, type.code, queries, heads, softmax.dimensions, keys, values, slots.lowerBound, slots.upperBound,
-      // Fetching what is there already costs little; fetching from nowhere costs a walk through the page tables.
+      table, type.code, queries, rows, softmax.heads / rows, softmax.dimensions, keys, values, slots.pointer,
       next ?? keys, softmax.maximum.pointer, softmax.sum.pointer, softmax.output.pointer)
   }
 
-  /// Merges the partial softmax of one head into a running one.
-  public func merge(_ part: Softmax, into whole: Softmax, head: Int) {
-    let dimensions = part.dimensions
-    precondition(whole.dimensions == dimensions && head < part.heads && head < whole.heads)
+  /// Merges partial softmaxes into running ones, head by head.
+  public func merge(_ part: Softmax, into whole: Softmax) {
+    precondition(whole.dimensions == part.dimensions && part.heads == whole.heads)
     unsafe table.pointee.merge(
-      part.maximum.pointer + head, part.sum.pointer + head, part.output.pointer + head * dimensions, dimensions,
-      whole.maximum.pointer + head, whole.sum.pointer + head, whole.output.pointer + head * dimensions)
+      part.maximum.pointer, part.sum.pointer, part.output.pointer, part.heads, part.dimensions,
+      whole.maximum.pointer, whole.sum.pointer, whole.output.pointer)
   }
 
   /// log(sum(exp(x))), and the largest element.
@@ -174,6 +182,19 @@ public struct Softmax: Sendable {
     maximum = memory.part(0, heads)
     sum = memory.part(heads, heads)
     output = memory.part(2 * heads, heads * dimensions)
+  }
+
+  public init(maximum: View<Float>, sum: View<Float>, output: View<Float>, heads: Int, dimensions: Int) {
+    precondition(maximum.count == heads && sum.count == heads && output.count == heads * dimensions)
+    (self.maximum, self.sum, self.output) = (maximum, sum, output)
+    (self.heads, self.dimensions) = (heads, dimensions)
+  }
+
+  /// `count` of its heads, from `first` on.
+  public func part(_ first: Int, _ count: Int) -> Softmax {
+    Softmax(
+      maximum: maximum.part(first, count), sum: sum.part(first, count),
+      output: output.part(first * dimensions, count * dimensions), heads: count, dimensions: dimensions)
   }
 
   /// Nothing seen yet.

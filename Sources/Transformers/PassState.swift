@@ -137,6 +137,9 @@ final class PassState {
     return queryBlocks.part((token * configuration.heads + head) * blocks, count * blocks)
   }
 
+  /// Threads that may take part in a step.
+  var workers: Int { scratch.count }
+
   /// Floats that belong to one worker during one chunk.
   func scratch(worker: Int) -> View<Float> { scratch[worker].view }
 

@@ -137,16 +137,16 @@ final class AttentionCase {
       let block = start / 64
       let end = min(range.upperBound, (block + 1) * 64)
       let slots = start - block * 64..<end - block * 64
+      let seen = GuardedBuffer([Slots(slots)])
       if type == .q8 {
         let blocks = dimensions / 32
         kernels.attend(
           queries: head.map { queryBlocks.view.part($0 * blocks, blocks) } ?? queryBlocks.view,
-          heads: head == nil ? heads : 1, keys: keys[block].pointer, values: values[block].pointer, slots: slots,
-          into: softmax)
+          keys: keys[block].pointer, values: values[block].pointer, slots: seen.view, into: softmax)
       } else {
         kernels.attend(
-          queries: queries, heads: head == nil ? heads : 1, type: type, keys: keys[block].pointer,
-          values: values[block].pointer, slots: slots, into: softmax)
+          queries: queries, type: type, keys: keys[block].pointer, values: values[block].pointer, slots: seen.view,
+          into: softmax)
       }
       start = end
     }
@@ -268,6 +268,45 @@ extension Softmax {
     }
   }
 
+  /// A row's result does not depend on the rows computed with it, whatever each of them sees of the block.
+  @Test(arguments: Setting.all)
+  func rowsAreIndependent(_ setting: Setting) {
+    var random = KernelRandom(seed: 17)
+    for (rows, heads, dimensions) in [(2, 1, 8), (8, 3, 64), (8, 7, 40), (3, 16, 96), (5, 6, 256), (11, 2, 32)] {
+      let shared = AttentionCase(
+        setting.kernels, heads: rows * heads, dimensions: setting.dimensions(dimensions), positions: 64,
+        type: setting.type, &random)
+      let blocks = shared.dimensions / 32
+      let together = shared.softmax()
+      let slots = (0..<rows).map { row in
+        let begin = row.isMultiple(of: 3) ? 0 : Int(random.next() % 64)
+        return Slots(begin..<(row.isMultiple(of: 3) ? 64 : begin + 1 + Int(random.next() % UInt64(64 - begin))))
+      }
+      func attend(_ first: Int, _ count: Int, into softmax: Softmax) {
+        let seen = GuardedBuffer(Array(slots[first..<first + count]))
+        if setting.type == .q8 {
+          setting.kernels.attend(
+            queries: shared.queryBlocks.view.part(first * heads * blocks, count * heads * blocks),
+            keys: shared.keys[0].pointer, values: shared.values[0].pointer, slots: seen.view, into: softmax)
+        } else {
+          setting.kernels.attend(
+            queries: shared.queries.view.part(first * heads * shared.dimensions, count * heads * shared.dimensions),
+            type: setting.type, keys: shared.keys[0].pointer, values: shared.values[0].pointer, slots: seen.view,
+            into: softmax)
+        }
+      }
+      attend(0, rows, into: together)
+      for row in 0..<rows {
+        let alone = shared.softmax(heads: heads)
+        attend(row, 1, into: alone)
+        for head in 0..<heads {
+          #expect(
+            together.hasSameBits(head: row * heads + head, as: alone, head: head), "\(setting) row \(row) of \(rows)")
+        }
+      }
+    }
+  }
+
   @Test(arguments: Setting.all)
   func partsMergeToTheWhole(_ setting: Setting) {
     let seed = UInt64.random(in: 0...UInt64.max)
@@ -279,7 +318,7 @@ extension Softmax {
       for start in stride(from: 0, to: 700, by: 256) {
         let part = long.softmax()
         long.fold(setting.kernels, start..<min(start + 256, 700), into: part)
-        for head in 0..<4 { setting.kernels.merge(part, into: merged, head: head) }
+        setting.kernels.merge(part, into: merged)
         if start == 0 {
           for head in 0..<4 {
             #expect(merged.hasSameBits(head: head, as: part, head: head), "merging into nothing changes nothing")

@@ -78,12 +78,13 @@ static void check_attention(const fk_kernels *kernels, const fk_kernels *plain, 
     fk_store(plain, type, row, row, DIMENSIONS, slot, keys[1], values[1]);
   }
   if (memcmp(keys[0], keys[1], bytes) || memcmp(values[0], values[1], bytes)) fault("storing", type, 0);
+  const fk_slots seen = {5, 61};
   const void *input = type == FK_KV_Q8 ? (const void *)blocks : queries;
   for (size_t heads = 1; heads <= HEADS; heads++) {
     float maximum[2][HEADS], sum[2][HEADS] = {{0}}, output[2][HEADS * DIMENSIONS] = {{0}};
     for (size_t h = 0; h < HEADS; h++) maximum[0][h] = maximum[1][h] = -INFINITY;
     for (int i = 0; i < 2; i++) {
-      fk_attend(i ? plain : kernels, type, input, heads, DIMENSIONS, keys[1], values[1], 5, 61, NULL, maximum[i],
+      fk_attend(i ? plain : kernels, type, input, 1, heads, DIMENSIONS, keys[1], values[1], &seen, keys[1], maximum[i],
                 sum[i], output[i]);
     }
     for (size_t i = 0; i < heads * DIMENSIONS; i++) {

@@ -87,10 +87,16 @@ typedef struct {
 // ---------------------------------------------------------------------------------------------------------------------
 // Attention
 
-enum { FK_KV_BLOCK = 64 };  // positions whose keys and values lie together
+enum {
+  FK_KV_BLOCK = 64,        // positions whose keys and values lie together
+  FK_MAX_DIMENSIONS = 512  // of a head
+};
 
 // Q8_0: for 32 dimensions of one position 8-bit codes and an F16 scale. Dimensions are a multiple of 32 then.
 typedef enum { FK_KV_F16, FK_KV_F32, FK_KV_Q8, FK_KV_COUNT } fk_kv_type;
+
+// Positions begin ..< end of a block.
+typedef struct { uint8_t begin, end; } fk_slots;
 
 // Bytes of the keys, or of the values, of one head in a block of 64 positions.
 static inline size_t fk_kv_bytes(fk_kv_type type, size_t dimensions) {
@@ -141,17 +147,19 @@ typedef struct {
   void (*store_key[FK_KV_COUNT])(const float *key, size_t dimensions, size_t slot, void *block);
   void (*store_value[FK_KV_COUNT])(const float *value, size_t dimensions, size_t slot, void *block);
 
-  // Folds slots [begin, end) of one block of 64 positions into the running softmax of `heads` query heads that share
-  // it: maximum [heads] (start at -infinity), sum [heads] (start at 0), output [heads, dimensions] (start at 0).
-  // queries [heads, dimensions], already scaled: floats, or for Q8_0 fk_activations. dimensions a multiple of 8, at
-  // most 512. `next`: keys that will be read next, to be fetched meanwhile, or NULL.
-  void (*attend[FK_KV_COUNT])(const void *queries, size_t heads, size_t dimensions, const void *keys,
-                              const void *values, size_t begin, size_t end, const void *next, float *maximum,
-                              float *sum, float *output);
+  // Folds one block of 64 positions into the running softmaxes of `rows` rows of `heads` query heads each, which share
+  // its keys and values; slots [rows]: which positions a row sees, at least one.
+  // maximum [rows, heads] (start at -infinity), sum [rows, heads] (start at 0), output [rows, heads, dimensions] (start
+  // at 0). queries [rows, heads, dimensions], already scaled: floats, or for Q8_0 fk_activations. dimensions a multiple
+  // of 8, at most FK_MAX_DIMENSIONS. `next`: keys that will be read next, to be fetched meanwhile. A row's result does not depend on
+  // the rows beside it.
+  void (*attend[FK_KV_COUNT])(const void *queries, size_t rows, size_t heads, size_t dimensions, const void *keys,
+                              const void *values, const fk_slots *slots, const void *next, float *maximum, float *sum,
+                              float *output);
 
-  // Merges a partial softmax (as `attend` leaves it) into a running one, for one head.
-  void (*merge)(const float *maximum, const float *sum, const float *output, size_t dimensions, float *into_maximum,
-                float *into_sum, float *into_output);
+  // Merges partial softmaxes (as `attend` leaves them) of `heads` heads into running ones.
+  void (*merge)(const float *maximum, const float *sum, const float *output, size_t heads, size_t dimensions,
+                float *into_maximum, float *into_sum, float *into_output);
 
   // log(sum(exp(x))) and the largest element.
   float (*log_sum_exp)(const float *x, size_t count, float *largest);
@@ -187,10 +195,10 @@ static inline void fk_store(const fk_kernels *kernels, fk_kv_type type, const fl
   kernels->store_value[type](value, dimensions, slot, values);
 }
 
-static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const void *queries, size_t heads,
-                             size_t dimensions, const void *keys, const void *values, size_t begin, size_t end,
+static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const void *queries, size_t rows, size_t heads,
+                             size_t dimensions, const void *keys, const void *values, const fk_slots *slots,
                              const void *next, float *maximum, float *sum, float *output) {
-  kernels->attend[type](queries, heads, dimensions, keys, values, begin, end, next, maximum, sum, output);
+  kernels->attend[type](queries, rows, heads, dimensions, keys, values, slots, next, maximum, sum, output);
 }
 
 // Tells the processor that this is a spin loop.

@@ -27,6 +27,8 @@ import Synchronization
   private let partStarts: AlignedBuffer<Int>
   /// The softmax of each part and KV head.
   private let partials: GrowingBuffer<Float>
+  /// For each worker, what the rows of a tile see of a block.
+  private let slots: AlignedBuffer<Slots>
   /// For each row and KV head, parts that are not finished.
   private let unfinished: UnsafeMutablePointer<Atomic<Int>>
   private let counters: Int
@@ -35,6 +37,7 @@ import Synchronization
     self.state = state
     self.output = output
     partStarts = try AlignedBuffer(count: Self.mostSplitRows + 1)
+    slots = try AlignedBuffer(count: state.workers * Self.rowsPerTile)
     let configuration = state.configuration
     let floats = Softmax.floats(heads: configuration.heads, dimensions: configuration.headDim)
     partials = GrowingBuffer(count: floats * 32)
@@ -48,9 +51,15 @@ import Synchronization
     unsafe unfinished.deallocate()
   }
 
-  /// Scratch of one worker: two softmaxes for each row of a tile.
+  /// Scratch of one worker: queries of a tile, and two softmaxes of its rows.
   static func scratchFloats(_ configuration: ModelConfiguration) -> Int {
-    2 * rowsPerTile * Softmax.floats(heads: configuration.group, dimensions: configuration.headDim)
+    let heads = rowsPerTile * configuration.group
+    return queryFloats(heads, configuration) + 2 * Softmax.floats(heads: heads, dimensions: configuration.headDim)
+  }
+
+  /// Floats that the queries of some heads take, as floats or in 8 bits.
+  private static func queryFloats(_ heads: Int, _ configuration: ModelConfiguration) -> Int {
+    heads * (configuration.headDim + Kernels.block - 1) / Kernels.block * Kernels.block
   }
 
   /// - Parameter window: a token sees this many positions, itself included; nil for all.
@@ -90,27 +99,117 @@ import Synchronization
     positions.lowerBound / positionsPerPart..<(positions.upperBound - 1) / positionsPerPart + 1
   }
 
-  /// Folds those of a row's positions that are in block `block` of 64 into a softmax.
-  private func fold(_ row: Int, _ positions: Range<Int>, block: Int, kvHead: Int, into softmax: Softmax) {
+  /// What a row sees of block `block` of 64 positions; nil for nothing.
+  private func slots(_ row: Int, block: Int) -> Slots? {
     let start = block * Kernels.kvBlock
-    guard start < positions.upperBound, start + Kernels.kvBlock > positions.lowerBound else { return }
-    let slots = max(positions.lowerBound - start, 0)..<min(positions.upperBound - start, Kernels.kvBlock)
-    let group = state.configuration.group
+    let positions = positions(row)
+    guard start < positions.upperBound, start + Kernels.kvBlock > positions.lowerBound else { return nil }
+    return Slots(max(positions.lowerBound - start, 0)..<min(positions.upperBound - start, Kernels.kvBlock))
+  }
+
+  /// Folds a block into the softmaxes of the first of some rows and of those behind it that share the block with it.
+  /// - Parameters:
+  ///   - queries: of this KV head, from row `tile` on, in the form that the cache's type asks for.
+  ///   - softmax: likewise from row `tile` on.
+  /// - Returns: the row behind those.
+  private func fold(
+    _ rows: Range<Int>, block: Int, kvHead: Int, worker: Int, queries: UnsafeMutableRawPointer, into softmax: Softmax,
+    tile: Int
+  ) -> Int {
+    let seen = self.slots.part(worker * Self.rowsPerTile, Self.rowsPerTile)
+    let start = block * Kernels.kvBlock
+    let row = rows.lowerBound
+    guard let own = slots(row, block: block) else { return row + 1 }
     let keys = unsafe state.places.keys(row: row, position: start, layer: layer, kvHead: kvHead)
+    seen[0] = own
+    var count = 1
+    while row + count < rows.upperBound, let others = slots(row + count, block: block),
+      unsafe state.places.keys(row: row + count, position: start, layer: layer, kvHead: kvHead) == keys
+    {
+      seen[count] = others
+      count += 1
+    }
     let following = start + Kernels.kvBlock
     let next =
-      following < positions.upperBound
+      following < positions(row).upperBound
       ? unsafe UnsafeRawPointer(state.places.keys(row: row, position: following, layer: layer, kvHead: kvHead)) : nil
+    let (group, dimensions) = (state.configuration.group, state.configuration.headDim)
+    let (first, heads) = ((row - tile) * group, count * group)
+    let part = softmax.part(first, heads)
     if state.places.type == .q8 {
+      let blocks = dimensions / Kernels.block
+      let all = unsafe queries.assumingMemoryBound(to: Activations.self)
       unsafe state.kernels.attend(
-        queries: state.queryBlocks(row, head: kvHead * group, count: group), heads: group, keys: keys,
-        values: keys + state.places.valueOffset, slots: slots, next: next, into: softmax)
+        queries: View(all + first * blocks, count: heads * blocks), keys: keys, values: keys + state.places.valueOffset,
+        slots: seen.part(0, count), next: next, into: part)
     } else {
+      let all = unsafe queries.assumingMemoryBound(to: Float.self)
       unsafe state.kernels.attend(
-        queries: state.queryHead(row, head: kvHead * group, count: group), heads: group, type: state.places.type,
-        keys: keys, values: keys + state.places.valueOffset, slots: slots, next: next, into: softmax)
+        queries: View(all + first * dimensions, count: heads * dimensions), type: state.places.type, keys: keys,
+        values: keys + state.places.valueOffset, slots: seen.part(0, count), next: next, into: part)
+    }
+    return row + count
+  }
+
+  // MARK: Many rows
+
+  private func attendTile(_ rows: Range<Int>, kvHead: Int, worker: Int) {
+    let configuration = state.configuration
+    let (group, heads) = (configuration.group, rows.count * configuration.group)
+    let memory = state.scratch(worker: worker)
+    let queryFloats = Self.queryFloats(heads, configuration)
+    let floats = Softmax.floats(heads: heads, dimensions: configuration.headDim)
+    let whole = Softmax(in: memory.part(queryFloats, floats), heads: heads, dimensions: configuration.headDim)
+    let part = Softmax(in: memory.part(queryFloats + floats, floats), heads: heads, dimensions: configuration.headDim)
+    let queries = unsafe UnsafeMutableRawPointer(memory.pointer)
+    unsafe gatherQueries(rows, kvHead: kvHead, into: queries)
+    whole.reset()
+    var (first, end) = (Int.max, 0)
+    for row in rows {
+      let parts = Self.parts(positions(row))
+      (first, end) = (min(first, parts.lowerBound), max(end, parts.upperBound))
+    }
+    let blocks = Self.positionsPerPart / Kernels.kvBlock
+    for index in first..<end {
+      part.reset()
+      for block in index * blocks..<(index + 1) * blocks {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+          row = unsafe fold(
+            row..<rows.upperBound, block: block, kvHead: kvHead, worker: worker, queries: queries, into: part,
+            tile: rows.lowerBound)
+        }
+      }
+      for row in rows where Self.parts(positions(row)).contains(index) {
+        let head = (row - rows.lowerBound) * group
+        state.kernels.merge(part.part(head, group), into: whole.part(head, group))
+      }
+    }
+    for row in rows { write(whole.part((row - rows.lowerBound) * group, group), row: row, kvHead: kvHead) }
+  }
+
+  /// The queries of some rows for one KV head, one after another.
+  private func gatherQueries(_ rows: Range<Int>, kvHead: Int, into memory: UnsafeMutableRawPointer) {
+    let group = state.configuration.group
+    var place = unsafe memory
+    for row in rows {
+      let source: UnsafeRawPointer
+      let bytes: Int
+      if state.places.type == .q8 {
+        let blocks = state.queryBlocks(row, head: kvHead * group, count: group)
+        unsafe source = UnsafeRawPointer(blocks.pointer)
+        bytes = blocks.count * MemoryLayout<Activations>.stride
+      } else {
+        let floats = state.queryHead(row, head: kvHead * group, count: group)
+        unsafe source = UnsafeRawPointer(floats.pointer)
+        bytes = floats.count * MemoryLayout<Float>.stride
+      }
+      unsafe place.copyMemory(from: source, byteCount: bytes)
+      unsafe place += bytes
     }
   }
+
+  // MARK: Few rows
 
   private func softmax(in memory: View<Float>, _ index: Int) -> Softmax {
     let configuration = state.configuration
@@ -118,40 +217,6 @@ import Synchronization
     return Softmax(
       in: memory.part(index * floats, floats), heads: configuration.group, dimensions: configuration.headDim)
   }
-
-  private func merge(_ part: Softmax, into whole: Softmax) {
-    for head in 0..<state.configuration.group { state.kernels.merge(part, into: whole, head: head) }
-  }
-
-  // MARK: Many rows
-
-  private func attendTile(_ rows: Range<Int>, kvHead: Int, worker: Int) {
-    let memory = state.scratch(worker: worker)
-    var (first, end) = (Int.max, 0)
-    for row in rows {
-      softmax(in: memory, 2 * (row - rows.lowerBound)).reset()
-      let parts = Self.parts(positions(row))
-      (first, end) = (min(first, parts.lowerBound), max(end, parts.upperBound))
-    }
-    let blocks = Self.positionsPerPart / Kernels.kvBlock
-    for part in first..<end {
-      for row in rows { softmax(in: memory, 2 * (row - rows.lowerBound) + 1).reset() }
-      for block in part * blocks..<(part + 1) * blocks {
-        for row in rows {
-          fold(
-            row, positions(row), block: block, kvHead: kvHead,
-            into: softmax(in: memory, 2 * (row - rows.lowerBound) + 1))
-        }
-      }
-      for row in rows where Self.parts(positions(row)).contains(part) {
-        let index = 2 * (row - rows.lowerBound)
-        merge(softmax(in: memory, index + 1), into: softmax(in: memory, index))
-      }
-    }
-    for row in rows { write(softmax(in: memory, 2 * (row - rows.lowerBound)), row: row, kvHead: kvHead) }
-  }
-
-  // MARK: Few rows
 
   /// Lays out the parts of a pass of few rows.
   /// - Returns: how many there are.
@@ -177,21 +242,26 @@ import Synchronization
     let kvHeads = state.configuration.kvHeads
     var row = 0
     while partStarts.view[row + 1] <= index { row += 1 }
-    let positions = positions(row)
-    let parts = Self.parts(positions)
+    let group = state.configuration.group
+    let parts = Self.parts(positions(row))
     let number = index - partStarts.view[row]
     let blocks = Self.positionsPerPart / Kernels.kvBlock
     let part = softmax(in: partials.view, index * kvHeads + kvHead)
     part.reset()
+    let queries =
+      state.places.type == .q8
+      ? unsafe UnsafeMutableRawPointer(state.queryBlocks(row, head: kvHead * group, count: group).pointer)
+      : unsafe UnsafeMutableRawPointer(state.queryHead(row, head: kvHead * group, count: group).pointer)
     for block in (parts.lowerBound + number) * blocks..<(parts.lowerBound + number + 1) * blocks {
-      fold(row, positions, block: block, kvHead: kvHead, into: part)
+      _ = unsafe fold(
+        row..<row + 1, block: block, kvHead: kvHead, worker: worker, queries: queries, into: part, tile: row)
     }
     let left = unsafe unfinished[row * kvHeads + kvHead].subtract(1, ordering: .acquiringAndReleasing).newValue
     guard left == 0 else { return }
     let whole = softmax(in: state.scratch(worker: worker), 0)
     whole.reset()
     for other in partStarts.view[row]..<partStarts.view[row + 1] {
-      merge(softmax(in: partials.view, other * kvHeads + kvHead), into: whole)
+      state.kernels.merge(softmax(in: partials.view, other * kvHeads + kvHead), into: whole)
     }
     write(whole, row: row, kvHead: kvHead)
   }
