@@ -55,6 +55,7 @@ let package = Package(
     systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
     systemLibrary("CJansson", pkgConfig: "jansson", apt: "libjansson-dev"),
     systemLibrary("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
+    systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     .target(
       name: "CKernels",
       // -O2 in debug builds too: vector code without optimisation is hundreds of times slower, and not what runs.
@@ -69,12 +70,15 @@ let package = Package(
     module("Generation", ["Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     module(
       "Pricing", ["Usage"]),
-    module("Serving", ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing"]),
+    module("Metering", ["Usage", "Pricing", "CSQLite", "CSodium"]),
+    module(
+      "Serving",
+      ["Compute", "ModelFiles", "Tokenization", "Usage", "Transformers", "Generation", "Pricing", "Metering"]),
     .executableTarget(
       name: "FarthingCLI",
       dependencies: [
         "Compute", "Quantization", "ModelFiles", "Tokenization", "Conversion", "Usage", "Transformers", "Generation",
-        "Pricing", "Serving",
+        "Pricing", "Metering", "Serving",
       ], swiftSettings: strict),
     .executableTarget(
       name: "KernelBenchmarks", dependencies: ["Compute", "Quantization"], path: "Benchmarks/KernelBenchmarks",
@@ -115,8 +119,16 @@ let package = Package(
         "HostileModels", "NumericsSupport", "CountingSupport",
       ]),
     tests(of: "Pricing", ["Usage"]),
-    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization"]),
-    tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport", "Pricing"]),
+    // A file system for SQLite that loses what was not synced, for the tests of the ledger.
+    .target(
+      name: "PowerLoss", dependencies: ["CSQLite"], path: "Tests/PowerLoss",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    tests(of: "Metering", ["Usage", "Pricing", "PowerLoss"]),
+    tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization", "Metering"]),
+    tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport", "Pricing", "Metering", "Usage"]),
+    .executableTarget(
+      name: "LedgerBenchmark", dependencies: ["Metering", "Usage"], path: "Benchmarks/Ledger",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     .testTarget(name: "StructureTests", swiftSettings: [.treatAllWarnings(as: .error)]),
   ]
     + (isFuzzing

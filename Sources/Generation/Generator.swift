@@ -38,6 +38,15 @@ public protocol GenerationObserver: AnyObject {
   func prefilled(_ done: Int, of total: Int)
   /// Text that is certain to be part of the answer.
   func received(_ text: [UInt8])
+  /// Asked before a token becomes part of the answer, with how many are so already: a reason ends the request there.
+  func limit(after chosen: Int) -> FinishReason?
+  /// So many tokens are part of the answer; nothing of the last one has been shown.
+  func chose(_ count: Int)
+}
+
+extension GenerationObserver {
+  public func limit(after chosen: Int) -> FinishReason? { nil }
+  public func chose(_ count: Int) {}
 }
 
 /// Runs one request after another on a session: a scheduler with one request in it.

@@ -16,15 +16,20 @@ public struct Receipt: Sendable, Hashable {
   public var usage: UsageRecord
   public var cost: CostHere
   public var hosted: [HostedQuote]
+  /// Nil where the request was not brought into a ledger.
+  public var ledger: LedgerEntry?
 
   /// What to do about `noPrice`.
   static let noPriceAdvice =
     "no price known for this machine; give --usd-per-hour 0.0168 or --vm TYPE, or set FARTHING_VM"
 
-  public init(usage: UsageRecord, cost: CostHere = .noPrice, hosted: [HostedQuote] = []) {
+  public init(
+    usage: UsageRecord, cost: CostHere = .noPrice, hosted: [HostedQuote] = [], ledger: LedgerEntry? = nil
+  ) {
     self.usage = usage
     self.cost = cost
     self.hosted = hosted
+    self.ledger = ledger
   }
 }
 

@@ -68,6 +68,25 @@ public enum ReceiptJSON {
     json.array("hosted") { json in
       for quote in receipt.hosted { write(quote, into: &json) }
     }
+    write(receipt.ledger, into: &json)
+  }
+
+  private static func write(_ entry: LedgerEntry?, into json: inout JSONWriter) {
+    guard let entry else { return json.null("ledger") }
+    json.object("ledger") { json in
+      json.field("request", entry.request)
+      json.object("day") { json in
+        json.field("date", entry.day.description)
+        json.field("requests", entry.requests)
+        json.field("unpriced_requests", entry.unpriced)
+        json.field("prompt_tokens", entry.promptTokens)
+        json.field("cached_tokens", entry.cachedTokens)
+        json.field("completion_tokens", entry.completionTokens)
+        json.array("marginal") { json in
+          for amount in entry.amounts { json.object { write(amount, into: &$0) } }
+        }
+      }
+    }
   }
 
   /// JSON text must be UTF-8: bytes that are not are replaced in `text`, and then stand whole in `text_base64`.

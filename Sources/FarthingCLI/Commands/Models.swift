@@ -66,7 +66,14 @@ enum Models {
       console.note(
         "fetching \(model.name) (\(readableBytes(model.byteCount)), \(model.licence)) into \(store.directory)")
     }
-    let show = { (progress: FetchProgress) in console.progress(describe(progress, of: model)) }
+    let show = { (progress: FetchProgress) in
+      if case .failed(let reason) = progress.phase {
+        console.progress("")
+        console.note("\(progress.source): \(reason); trying another source")
+      } else {
+        console.progress(describe(progress, of: model))
+      }
+    }
     defer { console.progress("") }
     do {
       if let file { return try store.adopt(model, from: file, progress: show) }
@@ -88,6 +95,7 @@ enum Models {
       case .downloading: progress.isResumed ? "resuming" : "downloading"
       case .extracting: "unpacking"
       case .checking: "checking"
+      case .failed: "failed"
       }
     guard progress.phase != .waiting else { return "\(model.name): \(doing)" }
     return "\(model.name): \(doing) " + progressBar(progress.bytes, of: progress.total) + " "

@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Metering
 import ModelFiles
 import Serving
 import Tokenization
@@ -17,7 +18,7 @@ enum Run {
       ModelOption.model, RunOptions.tokens, RunOptions.file, RunOptions.system, RunOptions.template, RunOptions.raw,
       RunOptions.promptCache, RunOptions.speculation,
     ]
-      + RunOptions.sampling + EngineOptions.all + RunOptions.prices,
+      + RunOptions.sampling + EngineOptions.all + RunOptions.prices + MeterOptions.all,
     run: { (arguments, console) throws(CommandFailure) in
       let start = Clock.nowNanos()
       // What can be wrong without a model is refused before one is loaded.
@@ -26,7 +27,7 @@ enum Run {
         stopStrings: arguments[RunOptions.stop].map { Array($0.utf8) }, tokenLimit: RunOptions.tokenLimit(arguments),
         ignoreEnd: arguments[RunOptions.ignoreEnd], speculation: arguments[RunOptions.speculation],
         pricing: try RunOptions.pricing(arguments),
-        tags: try RunOptions.tags(arguments), processStart: start)
+        tags: try RunOptions.tags(arguments), meter: try MeterOptions.meter(arguments), processStart: start)
       let template = try RunOptions.readTemplate(arguments)
       let text = try promptText(arguments, console)
       Interrupt.watch()
@@ -40,6 +41,7 @@ enum Run {
         try job.answer(try conversation.prompt(text), with: model, on: Session(model.engine), isLast: true)
       } else {
         try Chat(job: job, model: model, conversation: conversation).talk()
+        try failing { () throws(LedgerError) in try job.meter?.close() }
       }
     })
 
@@ -73,6 +75,8 @@ struct RunJob {
   let speculation: SpeculationMode
   let pricing: ReceiptPricing
   let tags: [(key: String, value: String)]
+  /// Nil where the person wants the run to be in no ledger.
+  let meter: Meter?
   let processStart: Int64
 
   /// Answers one prompt: text as it comes, then the receipt.
@@ -88,24 +92,55 @@ struct RunJob {
     request.tokenLimit = tokenLimit
     request.ignoreEnd = ignoreEnd
     let observer = TerminalObserver(console, streams: !isJSON)
+    let start = isLast ? processStart : nil
+    let metered = try failing { () throws(LedgerError) in
+      try meter?.open(
+        model: model.identity, promptTokens: prompt.tokens.count, tokenLimit: tokenLimit, price: pricing.machine)
+    }
     let (result, usage): (GenerationResult, UsageRecord)
     do {
-      (result, usage) = try model.answer(
-        request, on: session, promptBytes: prompt.bytes, processStart: isLast ? processStart : nil,
-        speculation: speculation, observer: observer)
+      if let metered {
+        (result, usage) = try model.answer(
+          request, on: session, promptBytes: prompt.bytes, processStart: start, speculation: speculation,
+          observer: MeteredObserver(observer, request: metered))
+      } else {
+        (result, usage) = try model.answer(
+          request, on: session, promptBytes: prompt.bytes, processStart: start, speculation: speculation,
+          observer: observer)
+      }
     } catch {
+      // Its end belongs in the ledger too; what is wrong with the request is what the person must hear.
+      try? metered?.fail()
+      try? meter?.close()
       throw .failed(String(describing: error))
     }
     console.progress("")
     var record = usage
     if observer.failure != nil { record.finish = .disconnected }
-    let receipt = pricing.receipt(for: record)
+    var receipt = pricing.receipt(for: record)
+    let unsettled = settle(metered, record, &receipt)
     try print(receipt, result, observer, isLast: isLast)
+    if isLast, unsettled == nil { try failing { () throws(LedgerError) in try meter?.close() } }
+    if let unsettled {
+      throw .failed("\(unsettled.description); the next command that can write closes this request as lost")
+    }
     if let failure = observer.failure { throw failure }
     switch record.finish {
     case .interrupted where isLast: throw .interrupted
     case .failed(let reason): throw .failed(reason)
     default: return (result.text, receipt)
+    }
+  }
+
+  /// Closes the request in the ledger and notes there what the receipt says of the day. Returns why it could not.
+  private func settle(_ metered: MeteredRequest?, _ record: UsageRecord, _ receipt: inout Receipt) -> LedgerError? {
+    guard let meter, let metered else { return nil }
+    do throws(LedgerError) {
+      try metered.settle(record)
+      receipt.ledger = try meter.entry(of: metered, at: record.startedAtUnixNanos)
+      return nil
+    } catch {
+      return error
     }
   }
 

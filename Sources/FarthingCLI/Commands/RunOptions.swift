@@ -49,7 +49,7 @@ enum RunOptions {
   static let sampling: [any DeclaredOption] = [
     temperature, topK, topP, minP, seed, repeatPenalty, repeatLast, presence, frequency, bias, stop, ignoreEnd,
   ]
-  static let prices: [any DeclaredOption] = [vm, usdPerHour, against, tag]
+  static let prices: [any DeclaredOption] = [vm, usdPerHour, against]
 
   /// Nil for as many as fit.
   static func tokenLimit(_ arguments: Arguments) -> Int? {

@@ -232,8 +232,13 @@ public final class ScheduledRequest {
     let first = tokens.count - chosen
     if firstToken == nil, chosen > 0 { firstToken = Clock.nowNanos() }
     for index in first..<tokens.count {
+      if let reason = observer.limit(after: result.tokens.count) {
+        finish(reason)
+        return discard(from: index - first)
+      }
       let token = tokens[index]
       result.tokens.append(token)
+      observer.chose(result.tokens.count)
       let count = index - first + 1
       if let reason = monitor.accept(token) ?? show(token) {
         finish(reason)
@@ -245,7 +250,7 @@ public final class ScheduledRequest {
     return chosen
   }
 
-  /// Takes back what was chosen in this step beyond the first `count` tokens.
+  /// Takes back what was chosen in this step beyond the first `count` tokens; interrupted, unless it ended already.
   private func discard(from count: Int) -> Int {
     tokens.removeLast(chosen - count)
     finish(.interrupted)

@@ -10,6 +10,14 @@ public struct StepReport: Sendable {
     public let draftRows: Int
     /// Positions that the request's attention looked at in its last row.
     public let context: Int
+
+    public init(request: Int, promptRows: Int, decodeRows: Int, draftRows: Int, context: Int) {
+      self.request = request
+      self.promptRows = promptRows
+      self.decodeRows = decodeRows
+      self.draftRows = draftRows
+      self.context = context
+    }
   }
 
   /// Steps before this one.

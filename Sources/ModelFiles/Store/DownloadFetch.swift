@@ -26,9 +26,19 @@ struct DownloadFetch {
     }
   }
 
+  /// Connections that are cut in the middle are taken up again as long as each brings something, but not for ever.
+  static let maximalResumptions = 8
+
   private func download(_ interrupts: borrowing Interrupts) throws(ModelStoreError) {
-    let already = partBytes
-    let status = try attempt(interrupts)
+    var already = partBytes
+    var status = try attempt(interrupts)
+    var resumptions = 0
+    // 18: the transfer ended early; 28: it stood still; 56: nothing more could be received.
+    while [18, 28, 56].contains(status), partBytes > already, resumptions < Self.maximalResumptions {
+      already = partBytes
+      resumptions += 1
+      status = try attempt(interrupts)
+    }
     guard status != 0 else { return }
     // The server cannot go on from the middle (curl 33, HTTP 416): once more, from the beginning.
     if already > 0, status == 33 || Files.tail(log).contains("416") {

@@ -53,10 +53,16 @@ struct ModelFetch {
     var failures: [(source: String, error: ModelStoreError)] = []
     for source in sources {
       do {
-        return try fetch(from: source, interrupts)
+        try fetch(from: source, interrupts)
+        // What another source got of it is of no more use.
+        Files.remove(store.partPath(of: model))
+        return
       } catch {
         guard error.isOfTheSource else { throw error }
         failures.append((source.name, error))
+        if failures.count < sources.count {
+          report(.failed(reason: error.description), source.name, 0, of: model.byteCount)
+        }
       }
     }
     throw .allSourcesFailed(model: model.name, failures)

@@ -116,6 +116,8 @@ public struct FetchProgress: Sendable {
     case downloading
     case extracting
     case checking
+    /// This source failed; the next one is tried.
+    case failed(reason: String)
   }
 
   public let phase: Phase

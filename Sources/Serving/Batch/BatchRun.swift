@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Metering
 import Pricing
 import Tokenization
 import Transformers
@@ -26,8 +27,17 @@ public final class BatchRun {
     let line: BatchLine
     let id: String
     let prompt: Prompt
+    /// In the ledger from its submission on; nil where the batch is in none.
+    var metered: MeteredRequest?
+    /// Its share of the steps so far.
+    var cpuNanos: Int64 = 0
   }
 
+  /// Why the ledger can take no more lines, if that happened: the batch stops then.
+  public private(set) var failure: LedgerError?
+  private let meter: Meter?
+  private let price: HourlyPrice?
+  private let stepCost: StepCost
   public private(set) var tally = Tally()
   private let model: ServedModel
   private let scheduler: Scheduler
@@ -46,11 +56,16 @@ public final class BatchRun {
   /// - Parameters:
   ///   - template: nil for the model's own.
   ///   - tokenLimit: for lines that state none; nil for as many as the context takes.
+  ///   - meter: where each line is accounted for; nil for nowhere.
+  ///   - price: of the machine, for the ledger.
   public init(
     _ lines: [BatchInput.Line], model: ServedModel, template: ChatTemplate?, tokenLimit: Int?,
-    limits: Scheduler.Limits
+    limits: Scheduler.Limits, meter: Meter? = nil, price: HourlyPrice? = nil
   ) {
     self.model = model
+    self.meter = meter
+    self.price = price
+    stepCost = StepCost(model.engine.model.configuration)
     scheduler = Scheduler(model.engine, limits)
     output = BatchOutput(model: model.identity, isa: model.engine.isa)
     threadsBefore = model.threadNanos()
@@ -73,33 +88,73 @@ public final class BatchRun {
 
   /// Works on until some lines are done, and returns them; none once all are.
   public func next(isCancelled: () -> Bool) -> [[UInt8]] {
-    while !isCancelled() {
+    while failure == nil, !isCancelled() {
       submit()
       var done = refusals
       refusals.removeAll()
       if scheduler.isIdle { return done }
-      if scheduler.step() { account() }
+      let before = Clock.processCPUNanos()
+      if scheduler.step() { account(cpuNanos: Clock.processCPUNanos() - before) }
       for request in scheduler.takeFinished() { done.append(finish(request)) }
       if !done.isEmpty { return done }
     }
+    abandon()
     return []
+  }
+
+  /// What is under way when the batch is broken off ends in the ledger as cancelled; another run does it again.
+  private func abandon() {
+    for job in running.values {
+      job.metered?.used(cpuNanos: job.cpuNanos)
+      keep { () throws(LedgerError) in try job.metered?.fail(.interrupted) }
+    }
+  }
+
+  private func keep(_ body: () throws(LedgerError) -> Void) {
+    do throws(LedgerError) { try body() } catch { failure = failure ?? error }
   }
 
   /// Keeps a few requests waiting, and no more: each has memory for its answer.
   private func submit() {
-    while scheduler.waiting.count < scheduler.limits.active, let job = jobs.popLast() {
+    while failure == nil, scheduler.waiting.count < scheduler.limits.active, var job = jobs.popLast() {
       var request = GenerationRequest(prompt: job.prompt.tokens)
       request.sampling = job.line.sampling
       request.stopStrings = job.line.stopStrings
       request.tokenLimit = job.line.tokenLimit
       request.ignoreEnd = job.line.ignoreEnd
+      guard open(&job) else { continue }
       do throws(GenerationError) {
-        running[try scheduler.submit(request, observer: observer).id] = job
+        let ticket =
+          if let metered = job.metered {
+            try scheduler.submit(request, observer: MeteredObserver(observer, request: metered))
+          } else {
+            try scheduler.submit(request, observer: observer)
+          }
+        running[ticket.id] = job
       } catch {
+        keep { () throws(LedgerError) in try job.metered?.fail() }
         refuse(
           job.id,
           BatchLineError(customID: job.line.customID, code: error.batchCode, message: error.description))
       }
+    }
+  }
+
+  /// Puts a line into the ledger. A line that a cap has no room for is refused; where the ledger takes none, the batch ends.
+  private func open(_ job: inout Job) -> Bool {
+    do throws(LedgerError) {
+      job.metered = try meter?.open(
+        model: model.identity, promptTokens: job.prompt.tokens.count, tokenLimit: job.line.tokenLimit, price: price)
+      return true
+    } catch {
+      switch error {
+      case .overBudget(let text):
+        refuse(job.id, BatchLineError(customID: job.line.customID, code: "insufficient_quota", message: text))
+      default:
+        failure = error
+        jobs.append(job)
+      }
+      return false
     }
   }
 
@@ -109,8 +164,14 @@ public final class BatchRun {
   }
 
   /// A step's time is divided by its rows: rows of prompts, and rows that tokens were chosen from or guessed in.
-  private func account() {
+  private func account(cpuNanos: Int64) {
     let step = scheduler.lastStep
+    if meter != nil {
+      for (share, part) in zip(step.shares, stepCost.divide(cpuNanos, among: step.shares)) {
+        running[share.request]?.cpuNanos += part
+        if let job = running[share.request] { job.metered?.used(cpuNanos: job.cpuNanos) }
+      }
+    }
     let promptRows = step.shares.reduce(0) { $0 + $1.promptRows }
     guard step.rows > 0 else { return }
     let prefill = step.nanos * Int64(promptRows) / Int64(step.rows)
@@ -121,6 +182,9 @@ public final class BatchRun {
   private func finish(_ request: ScheduledRequest) -> [UInt8] {
     let result = request.result
     guard let job = running.removeValue(forKey: request.id) else { return [] }
+    if let metered = job.metered {
+      keep { () throws(LedgerError) in try metered.settle(record(of: job, result)) }
+    }
     tally.answered += 1
     tally.tokens.prompt += result.counts.prompt
     tally.tokens.cached += result.counts.cached
@@ -132,6 +196,21 @@ public final class BatchRun {
     tally.answerBytes += result.text.count
     tally.kvBytes = max(tally.kvBytes, model.engine.cache.peakBytes)
     return output.answer(id: job.id, job.line, result, createdAtUnixNanos: Clock.unixNanos())
+  }
+
+  /// The record of one line, for the ledger: its tokens and times, and its share of the steps' CPU time.
+  private func record(of job: Job, _ result: GenerationResult) -> UsageRecord {
+    let process = ProcessUsage.current()
+    return UsageRecord(
+      tokens: result.counts, timings: result.timings,
+      cpu: CPUTime(processNanos: process.cpuNanos, requestNanos: job.cpuNanos),
+      memory: MemoryUse(
+        peakResidentBytes: process.peakResidentBytes, weightBytes: Int64(model.engine.model.weightBytes),
+        kvBytes: Int64(result.kvBytes)),
+      finish: result.finish, model: model.identity,
+      execution: ExecutionIdentity(threads: model.threads, isa: model.engine.isa),
+      text: TextSize(promptBytes: Int64(job.prompt.bytes), answerBytes: Int64(result.text.count)),
+      startedAtUnixNanos: Clock.unixNanos() - result.timings.totalNanos)
   }
 
   /// One record for all lines that were answered.

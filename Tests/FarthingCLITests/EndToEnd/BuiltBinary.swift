@@ -16,6 +16,9 @@ enum BuiltBinary {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
   static let given = ProcessInfo.processInfo.environment["FARTHING_BINARY"]
+  /// One ledger for all runs that name none, so that no test writes into the person's own.
+  static let ledger = FileManager.default.temporaryDirectory
+    .appending(path: "farthing-tests-\(ProcessInfo.processInfo.processIdentifier)/ledger.db").path
   static let path = given ?? root.appending(path: ".build/debug/farthing").path
 
   /// Runs `farthing` with `words`. Standard input is empty unless given.
@@ -79,7 +82,7 @@ enum BuiltBinary {
     let own = ["PATH", "HOME", "LD_LIBRARY_PATH"].reduce(into: [String: String]()) {
       $0[$1] = ProcessInfo.processInfo.environment[$1]
     }
-    process.environment = own.merging(environment) { _, given in given }
+    process.environment = own.merging(["FARTHING_LEDGER": ledger]) { $1 }.merging(environment) { $1 }
     return process
   }
 

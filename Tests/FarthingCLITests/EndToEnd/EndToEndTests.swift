@@ -6,7 +6,12 @@ import Testing
   private static let fixtures = BuiltBinary.root.appending(path: "Tests/Fixtures/families")
   private static let model = fixtures.appending(path: "llama3.Q4_0.gguf").path
   private static let commands = [
-    "run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench",
+    "run", "batch", "models", "models get", "inspect", "tokenize", "detokenize", "eval", "bench", "report", "ledger",
+    "ledger verify",
+    "ledger head", "ledger export", "ledger rebuild", "ledger backup", "ledger forget", "ledger prune", "ledger close",
+    "ledger tags", "ledger adjust",
+    "budget", "budget set", "budget remove", "budget tariff", "machine", "machine add", "machine record",
+    "machine cost", "invoice import",
     "quantize", "importance", "compare",
   ]
 

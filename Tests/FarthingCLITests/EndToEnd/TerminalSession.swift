@@ -26,7 +26,8 @@ final class TerminalSession {
     process.executableURL = URL(filePath: BuiltBinary.path)
     process.arguments = words
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    process.environment = ["PATH": path, "TERM": "xterm", "NO_COLOR": "1"].merging(environment) { _, given in given }
+    let own = ["PATH": path, "TERM": "xterm", "NO_COLOR": "1", "FARTHING_LEDGER": BuiltBinary.ledger]
+    process.environment = own.merging(environment) { _, given in given }
     process.standardInput = programSide
     process.standardOutput = output ?? programSide
     process.standardError = programSide

@@ -1,0 +1,144 @@
+import Usage
+
+/// What a report is about.
+public struct ReportQuery: Sendable {
+  /// What its lines are made by.
+  public enum Dimension: Sendable, Hashable {
+    case hour, day, month, model, quantization, user
+    /// The values of one tag.
+    case tag(String)
+
+    /// `day`, `model`, …, or `tag:KEY`.
+    public init?(_ text: String) {
+      switch text {
+      case "hour": self = .hour
+      case "day": self = .day
+      case "month": self = .month
+      case "model": self = .model
+      case "quantization", "quant": self = .quantization
+      case "user": self = .user
+      default:
+        guard text.hasPrefix("tag:"), text.utf8.count > 4 else { return nil }
+        self = .tag(String(text.dropFirst(4)))
+      }
+    }
+
+    public var title: String {
+      switch self {
+      case .hour: "hour"
+      case .day: "day"
+      case .month: "month"
+      case .model: "model"
+      case .quantization: "quantization"
+      case .user: "user"
+      case .tag(let key): "tag:" + key
+      }
+    }
+  }
+
+  /// Limits that a request must meet for its tokens to count as good; a limit that is nil always is met.
+  public struct Goodput: Sendable, Hashable {
+    public var firstTokenNanos: Int64?
+    public var perTokenNanos: Int64?
+
+    public init(firstTokenNanos: Int64?, perTokenNanos: Int64?) {
+      self.firstTokenNanos = firstTokenNanos
+      self.perTokenNanos = perTokenNanos
+    }
+  }
+
+  public static let mostDimensions = 3
+
+  /// Requests that arrived from here on, nanoseconds since 1970.
+  public var from = Int64.min
+  /// And before this moment.
+  public var to = Int64.max
+  /// At most `mostDimensions`; none for one line.
+  public var dimensions: [Dimension] = []
+  public var goodput = Goodput(firstTokenNanos: 2_000_000_000, perTokenNanos: 100_000_000)
+  /// Also count how often each size of request occurred, to price the same work elsewhere.
+  public var keepsSizes = false
+
+  public init() {}
+}
+
+/// Lines of sums over requests, in the order of their labels.
+public struct Report: Sendable {
+  public struct Line: Sendable {
+    /// One for each dimension.
+    public var labels: [String]
+    /// Of the price of CPU time; `""` where no request had one.
+    public var currency: String
+    public var figures: ReportFigures
+  }
+
+  public var query: ReportQuery
+  public var lines: [Line]
+  /// Requests that retention has cut, which are in no line.
+  public var cutRequests: Int64
+}
+
+/// A size of request: what a hosted price depends on.
+public struct RequestSize: Sendable, Hashable {
+  public let prompt: Int64
+  public let cached: Int64
+  public let completion: Int64
+  /// The hour of UTC in which it arrived, in hours since 1970.
+  public let hour: Int64
+}
+
+/// What the requests of a line add up to.
+public struct ReportFigures: Sendable {
+  public var totals = Totals()
+  /// Not closed yet; in no other figure.
+  public var open: Int64 = 0
+  /// Their process died; their tokens count, they have no latency.
+  public var lost: Int64 = 0
+  public var charge: Int64 = 0
+  /// Requests that budgets were charged for, and the marginal cost of those.
+  public var charged: Int64 = 0
+  public var chargedCost: Int64 = 0
+  public var goodRequests: Int64 = 0
+  public var goodTokens: Int64 = 0
+  public var firstToken = Latency()
+  public var perToken = Latency()
+  public var total = Latency()
+  public var sizes: [RequestSize: Int64] = [:]
+
+  /// Prompt and completion tokens together.
+  public var tokens: Int64 { totals.prompt &+ totals.completion }
+
+  /// What budgets were charged less what those requests cost: above zero is over-recovery.
+  public var recovery: Int64? { charged > 0 ? charge &- chargedCost : nil }
+
+  /// The marginal cost for a million of so many tokens, floored; nil where there are none or some have no price.
+  public func marginalPerMillion(of tokens: Int64) -> Int64? {
+    guard tokens > 0, totals.unpriced == 0 else { return nil }
+    return Int64(exactly: Int128(totals.marginalPicos) * 1_000_000 / Int128(tokens))
+  }
+}
+
+/// A distribution of durations in nanoseconds.
+public struct Latency: Sendable {
+  private var values: [Int64] = []
+  private var isSorted = true
+
+  public var count: Int { values.count }
+
+  mutating func add(_ nanos: Int64) {
+    values.append(nanos)
+    isSorted = false
+  }
+
+  mutating func sort() {
+    if !isSorted { values.sort() }
+    isSorted = true
+  }
+
+  /// The smallest value that at least `percent` per cent of all do not exceed (nearest rank); nil where there are none.
+  public func percentile(_ percent: Int) -> Int64? {
+    guard !values.isEmpty else { return nil }
+    let sorted = isSorted ? values : values.sorted()
+    return sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
+  }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Testing
+
+@testable import Metering
+
+/// The built binary and its ledger, as a person sees them.
+@Suite struct LedgerEndToEndTests {
+  @Test func aRunIsInTheLedgerAndTheReceiptShowsTheDay() throws {
+    let place = try LedgerPlace()
+    for expected in 1...2 {
+      let outcome = try place.run("--json", "--tag", "team=blue", "--user", "ada", "--usd-per-hour", "0.02")
+      #expect(outcome.status == 0, "\(outcome.error)")
+      let json = try outcome.json()
+      let entry = try #require(json["ledger"] as? [String: Any])
+      let day = try #require(entry["day"] as? [String: Any])
+      #expect(day["requests"] as? Int == expected)
+      #expect((entry["request"] as? String)?.count == 32)
+      #expect((day["marginal"] as? [[String: Any]])?.count == 1)
+    }
+    let text = try place.run("--usd-per-hour", "0.02")
+    #expect(text.error.contains("  today       3 requests, "), "\(text.error)")
+    let none = try place.run("--json", "--no-ledger")
+    #expect(try none.json()["ledger"] is NSNull)
+    let report = try place.farthing("report", "--by", "tag:team,user", "--json").json()
+    let lines = try #require(report["lines"] as? [[String: Any]])
+    #expect(lines.map { $0["requests"] as? Int } == [1, 2])
+    #expect((lines[1]["labels"] as? [String: String]) == ["tag:team": "blue", "user": "ada"])
+    #expect(try place.farthing("ledger", "verify").output.hasPrefix("whole: 9 events in 3 chains, 3 requests"))
+    #expect(try place.farthing("ledger", "forget", "ada").status == 0)
+    #expect(try place.farthing("report", "--by", "user", "--format", "csv").output.contains("(forgotten "))
+  }
+
+  @Test func aCapEndsTheAnswerAndThenRefuses() throws {
+    let place = try LedgerPlace()
+    #expect(try place.farthing("budget", "tariff", "*", "--prompt", "1", "--completion", "2").status == 0)
+    // A prompt token costs a millionth of a dollar, a completion token two: room for seven of them.
+    let prompt = try #require(try place.run("--json", "--no-ledger").json()["prompt_tokens"] as? Int)
+    let dollars = "0.0000" + String(format: "%02d", prompt + 2 * 7)
+    #expect(try place.farthing("budget", "set", "all", "--usd", dollars, "--per", "day").status == 0)
+    let cut = try place.run("--json", "-n", "30", "--ignore-eos").json()
+    #expect(cut["completion_tokens"] as? Int == 7)
+    #expect(cut["finish_reason"] as? String == "length" && cut["stopped_by"] as? String == "budget")
+    let refused = try place.run("-n", "30")
+    #expect(refused.status == 1 && refused.errorLines.count == 1 && refused.error.contains("the cap 'all'"))
+    #expect(refused.output == "")
+    let caps = try #require(try place.farthing("budget", "--json").json()["caps"] as? [[String: Any]])
+    #expect(caps[0]["spent"] as? String == caps[0]["amount"] as? String && caps[0]["held"] as? String == "0")
+  }
+
+  /// Each line of a batch is a request of its own; what the steps took is shared out, and a kill loses no line.
+  @Test func linesOfABatchAreAccountedForOneByOne() throws {
+    let place = try LedgerPlace()
+    var text = ""
+    for index in 0..<9 {
+      let body = "{\"prompt\": \"words \(index)\", \"max_tokens\": \(5 + index), \"ignore_eos\": true}"
+      text += "{\"custom_id\": \"r\(index)\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": \(body)}\n"
+    }
+    let (input, output) = (
+      place.folder.appending(path: "in.jsonl").path, place.folder.appending(path: "out.jsonl").path
+    )
+    try Data(text.utf8).write(to: URL(filePath: input))
+    let words = ["batch", "-m", LedgerPlace.model, "-np", "3", "--tag", "job=nightly", "--usd-per-hour", "0.02"]
+    // Killed while the fourth line or so is under way: those that were, are lost with what they had.
+    #expect(try place.execute(words + [input, output], ["FARTHING_FAILPOINT": "progress:30"]).status == 128 + 9)
+    #expect(try place.execute(words + [input, output, "--json"]).status == 0)
+    let ledger = try Ledger(path: place.path, create: false)
+    try ledger.verify()
+    var query = ReportQuery()
+    query.dimensions = [.tag("job")]
+    let line = try #require(try ledger.report(query).lines.first)
+    #expect(line.labels == ["nightly"] && line.figures.open == 0 && line.figures.lost > 0)
+    #expect(line.figures.totals.requests - line.figures.lost == 9 && line.figures.totals.unpriced == 0)
+    // Nine whole answers of 5 to 13 tokens, and the beginnings of those that were killed.
+    #expect(line.figures.totals.completion >= 81 && line.figures.totals.cpuNanos > 0)
+    #expect(try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").count == 9)
+  }
+
+  @Test func tagsFollowTheRules() throws {
+    let place = try LedgerPlace()
+    #expect(try place.farthing("ledger", "tags", "team", "--required", "--allow", "blue,red").status == 0)
+    for words in [[], ["--tag", "team=green"], ["--tag", "job=1"]] {
+      let outcome = try place.execute(["run", "-m", LedgerPlace.model, "--raw", "-n", "2"] + words + ["hello"])
+      #expect(outcome.status == 1 && outcome.output == "" && outcome.error.contains("team"), "\(outcome.error)")
+    }
+    #expect(try place.run("--tag", "team=red").status == 0)
+    #expect(try place.farthing("ledger", "tags", "team", "--remove").output.hasPrefix("no rules"))
+    #expect(try place.run().status == 0)
+    #expect(try place.farthing("ledger", "adjust", "--usd", "-1.25", "--reason", "credit").output.contains("-$1.25"))
+    #expect(try place.farthing("ledger", "verify").status == 0)
+  }
+
+  @Test func whatCannotBeRecordedIsNotRun() throws {
+    let place = try LedgerPlace()
+    let outcome = try BuiltBinary.farthing(
+      "run", "-m", LedgerPlace.model, "--raw", "-n", "3", "hello", environment: ["FARTHING_LEDGER": "/proc/ledger.db"])
+    #expect(outcome.status == 1 && outcome.output == "" && outcome.errorLines.count == 1)
+    #expect(outcome.error.contains("ledger"), "\(outcome.error)")
+    try Data("no ledger".utf8).write(to: URL(filePath: place.path))
+    #expect(try place.run().error.contains("is not a ledger"))
+  }
+
+  @Test func manyProcessesOnOneCapNeverOvershoot() async throws {
+    let place = try LedgerPlace()
+    _ = try place.farthing("budget", "tariff", "*", "--prompt", "1", "--completion", "1")
+    _ = try place.farthing("budget", "set", "all", "--usd", "0.0009", "--per", "month")
+    _ = try place.farthing("budget", "set", "ada", "--usd", "0.0004", "--per", "month", "--user", "ada")
+    let slow = ProcessInfo.processInfo.environment["FARTHING_SLOW_TESTS"] == "1"
+    let (processes, rounds) = slow ? (50, 3) : (6, 2)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for index in 0..<processes {
+        group.addTask {
+          for round in 0..<rounds {
+            // Some are killed on their way, at a different place each.
+            let kill = (index + round) % 3 == 0 ? "progress:\((index * 7 + round * 13) % 60 + 1)" : ""
+            _ = try place.run(
+              "--user", index % 2 == 0 ? "ada" : "bob", "-n", String(10 + index * 17 % 120), "--ignore-eos",
+              environment: kill.isEmpty ? [:] : ["FARTHING_FAILPOINT": kill])
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let caps = try #require(try place.farthing("budget", "--json").json()["caps"] as? [[String: Any]])
+    for cap in caps {
+      let amounts = try ["amount", "spent", "held"].map { try #require(Amount.picos(cap[$0] as? String ?? "")) }
+      #expect(amounts[1] <= amounts[0] && amounts[2] == 0, "\(cap)")
+    }
+    try Ledger(path: place.path, create: false).verify()
+  }
+}
+
+/// A ledger for one test and the binary on it.
+final class LedgerPlace: Sendable {
+  static let model = BuiltBinary.root.appending(path: "Tests/Fixtures/families/llama3.Q4_0.gguf").path
+
+  let folder: URL
+  var path: String { folder.appending(path: "ledger.db").path }
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "farthing-place-" + UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  /// A place with the ledger that `copy` left in a folder.
+  convenience init(copying source: URL) throws {
+    try self.init()
+    for name in try FileManager.default.contentsOfDirectory(atPath: source.path) {
+      try FileManager.default.copyItem(at: source.appending(path: name), to: folder.appending(path: name))
+    }
+  }
+
+  /// Copies the ledger's files, which no process has open.
+  func copy(to target: URL) throws {
+    try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db.writers"] {
+      let file = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: file.path) else { continue }
+      try FileManager.default.copyItem(at: file, to: target.appending(path: name))
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  func farthing(_ words: String..., environment: [String: String] = [:]) throws -> Outcome {
+    try execute(words, environment)
+  }
+
+  /// Runs the binary. A recorder, which runs until it is interrupted, is interrupted after three seconds.
+  func execute(_ words: [String], _ environment: [String: String] = [:]) throws -> Outcome {
+    let environment = environment.merging(["FARTHING_LEDGER": path]) { given, _ in given }
+    guard words.starts(with: ["machine", "record"]) else {
+      return try BuiltBinary.run(BuiltBinary.path, words, environment: environment)
+    }
+    return try BuiltBinary.run(
+      "/usr/bin/timeout", ["--preserve-status", "-s", "INT", "3", BuiltBinary.path] + words, environment: environment)
+  }
+
+  /// Runs a small model.
+  func run(_ words: String..., environment: [String: String] = [:]) throws -> Outcome {
+    try execute(
+      ["run", "-m", Self.model, "--raw", "--temp", "0", "-t", "1", "-n", "6"] + words + ["hello"], environment)
+  }
+}
+
+extension Outcome {
+  func json() throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any], "\(output) \(error)")
+  }
+}
