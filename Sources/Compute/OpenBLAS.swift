@@ -146,4 +146,22 @@ import Synchronization
       Self.rowMajor, Self.plain, Self.transposed, Int32(tokens), Int32(rows), Int32(columns), 1, x, Int32(xStride),
       weights, Int32(max(stride, columns)), 0, y, Int32(yStride))
   }
+
+  /// sums += left^T right, some rows of it: what two streams of tokens have in common.
+  ///
+  /// - Shapes: left and right [tokens, columns]; sums [columns, columns], whose rows `rows` are added to.
+  /// - Numerics and threads: as above.
+  public func addProducts(
+    left: UnsafePointer<Float>, right: UnsafePointer<Float>, tokens: Int, columns: Int, rows: Range<Int>,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= columns && tokens >= 0)
+    guard tokens > 0, !rows.isEmpty else { return }
+    while unsafe sem_wait(turns) != 0 {}
+    defer { unsafe sem_post(turns) }
+    unsafe sgemm(
+      Self.rowMajor, Self.transposed, Self.plain, Int32(rows.count), Int32(columns), Int32(tokens), 1,
+      left + rows.lowerBound, Int32(columns), right, Int32(columns), 1, sums + rows.lowerBound * columns,
+      Int32(columns))
+  }
 }

@@ -32,7 +32,7 @@ public struct TensorReport: Sendable {
 /// Writes a model in other types, tensor by tensor, on all threads of a pool.
 ///
 /// Memory holds a slab of some megabytes and the mapped pages of one tensor, whatever the model's size. The result does
-/// not depend on the number of threads.
+/// not depend on the number of threads, nor on the order in which tensors come.
 public final class Converter {
   /// The types that tensors can be rounded to.
   public static var types: [TensorType] { RowEncoder.types }
@@ -42,7 +42,7 @@ public final class Converter {
   private let pool: WorkerPool
   private let writer: GGUFWriter
   private let rounding: Rounding
-  private var next = 0
+  private var isDone: [Bool]
 
   /// GGUF's number for the block formats as they are since 2023.
   private static let quantizationVersion = 2
@@ -54,6 +54,7 @@ public final class Converter {
     _ file: ModelFile, _ plan: ConversionPlan, _ rounding: Rounding = Rounding(), to path: String, pool: WorkerPool
   ) throws(ConversionError) {
     (self.file, self.plan, self.rounding, self.pool) = (file, plan, rounding, pool)
+    isDone = plan.items.map { _ in false }
     if let item = plan.items.first(where: { !$0.isCopied && !RowEncoder.types.contains($0.type) }) {
       throw .memory("there is no encoder for \(item.type.name)")
     }
@@ -78,14 +79,31 @@ public final class Converter {
   /// Bytes of the new file.
   public var fileBytes: Int { writer.fileBytes }
 
+  /// Whether a signal has asked the process to stop, for work between two tensors.
+  public var isInterrupted: Bool { writer.isInterrupted }
+
   /// Writes the next tensor; nil when there is none left.
   public func convertNext() throws(ConversionError) -> TensorReport? {
-    guard next < plan.items.count else { return nil }
-    let item = plan.items[next]
-    next += 1
+    guard let index = isDone.firstIndex(of: false) else { return nil }
+    return try convert(index, try rounding.of(plan.items[index]))
+  }
+
+  /// Writes a tensor whose rows were rounded elsewhere.
+  /// - Parameter blocks: all rows, as the file holds them.
+  /// - Precondition: the plan has a tensor of this name, changes its type, and it is not written yet.
+  public func convert(_ name: String, rounded blocks: View<UInt8>) throws(ConversionError) -> TensorReport {
+    guard let index = plan.items.firstIndex(where: { $0.tensor.name == name && !$0.isCopied }), !isDone[index] else {
+      preconditionFailure("no tensor \(name) to round")
+    }
+    return try convert(index, .ready(blocks))
+  }
+
+  private func convert(_ index: Int, _ rounding: TensorRounding) throws(ConversionError) -> TensorReport {
+    let item = plan.items[index]
+    isDone[index] = true
     defer { file.release(item.tensor) }
     let job: SlabJob
-    let rounding = try rounding.of(item)
+    do { try writer.begin(index) } catch { throw .writer(error) }
     do { job = try SlabJob(file, item, rounding, threads: pool.threads, slabBytes: Self.slabBytes) } catch {
       throw .memory(error.description)
     }

@@ -25,6 +25,8 @@ public final class Engine {
     public var kvType: KVType?
     public var product = MatrixProduct.integer
     public var kernels = Kernels.best
+    /// With `asAsked` nothing can be computed before somebody has loaded what it takes.
+    public var residency = WeightResidency.whole
     /// Bytes that the engine may take, and what sets this bound, for the message that refuses more; nil for no bound.
     public var memory: (available: Int, limit: String)?
 
@@ -68,7 +70,7 @@ public final class Engine {
     }
     let need = MemoryNeed(
       file, configuration: configuration, kv: kv, batch: options.batch,
-      threads: max(options.threads, options.batchThreads ?? 1))
+      threads: max(options.threads, options.batchThreads ?? 1), residency: options.residency)
     context = try Self.admit(need, trained: configuration.contextLength, options)
     let positions = Self.positions(need, context: context, options)
     do { tokenizer = try Tokenizer(of: file) } catch { throw .tokenizer(error) }
@@ -87,7 +89,7 @@ public final class Engine {
       let most = max(threads, batchThreads)
       let pool = try Self.system { () throws(SystemError) in try WorkerPool(threads: most) }
       self.pool = pool
-      model = try Model(file, pool: pool)
+      model = try Model(file, pool: pool, residency: options.residency)
       let passes = try Self.system { [model] () throws(SystemError) in try model.agrees(options.kernels) }
       kernels = passes ? options.kernels : .baseline
       isa = passes ? kernels.name : "\(kernels.name) (\(options.kernels.name) failed its self-check)"

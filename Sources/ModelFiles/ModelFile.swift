@@ -184,6 +184,3 @@ public final class ModelFile: Sendable {
       expected: "a tensor of type \(TensorType.allNames)", found: "\(tensor.typeName) (code \(tensor.typeCode))")
   }
 }
-
-/// The name that the type had when it read GGUF files only.
-public typealias GGUFFile = ModelFile

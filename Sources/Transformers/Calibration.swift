@@ -24,7 +24,36 @@ extension ForwardPass {
   public var residual: View<Float> { state.residual.part(0, count * model.configuration.hidden) }
 }
 
+/// What can be loaded by itself.
+public enum ModelPart: Equatable, Sendable {
+  case embedding, head
+  case layer(Int)
+}
+
 extension Model {
+  /// Reads matrices from the file, where the model holds only what it is asked for and has not got them.
+  /// No pass may be running.
+  public func load(_ part: ModelPart, on pool: WorkerPool) throws(SystemError) {
+    guard let source else { return }
+    for matrix in matrices(of: part) { try matrix.load(source, on: pool) }
+  }
+
+  /// Gives their memory back, and forgets what replaced them.
+  public func unload(_ part: ModelPart) {
+    guard source != nil else { return }
+    for matrix in matrices(of: part) { matrix.unload() }
+  }
+
+  private func matrices(of part: ModelPart) -> [Linear] {
+    switch part {
+    case .embedding: return [embedding]
+    case .head: return [head]
+    case .layer(let index):
+      let layer = family.layers[index]
+      return layer.inputReaders + [layer.attention.output, layer.feedForward.down]
+    }
+  }
+
   public var embeddingName: String { embedding.name }
   public var headName: String { head.name }
 

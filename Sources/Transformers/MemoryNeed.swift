@@ -11,11 +11,30 @@ public struct MemoryNeed: Sendable, Equatable {
   /// Buffers of a pass and the tables of the vocabulary.
   public let scratchBytes: Int
 
-  /// - Parameter batch: tokens of the largest pass.
-  public init(_ file: ModelFile, configuration: ModelConfiguration, kv: KVType, batch: Int, threads: Int) {
-    weightBytes = file.tensors.reduce(0) { $0 + Self.packedBytes(of: $1) }
+  /// - Parameters:
+  ///   - batch: tokens of the largest pass.
+  ///   - residency: with `asAsked`, the embedding and one layer, or the head.
+  public init(
+    _ file: ModelFile, configuration: ModelConfiguration, kv: KVType, batch: Int, threads: Int,
+    residency: WeightResidency = .whole
+  ) {
+    weightBytes =
+      residency == .whole
+      ? file.tensors.reduce(0) { $0 + Self.packedBytes(of: $1) } : Self.largestParts(of: file)
     kvBytesPerPosition = KVCache.blockBytes(configuration, type: kv) / Kernels.kvBlock
     scratchBytes = PassState.bytes(configuration, tokens: batch, threads: threads) + 48 * configuration.vocab
+  }
+
+  /// The embedding, and beside it the largest layer or the head.
+  private static func largestParts(of file: ModelFile) -> Int {
+    var parts: [Substring: Int] = [:]
+    for tensor in file.tensors {
+      let words = tensor.name.split(separator: ".", maxSplits: 2)
+      let part = words.first == "blk" && words.count > 1 ? words[1] : words.first ?? ""
+      parts[part, default: 0] += packedBytes(of: tensor)
+    }
+    let embedding = parts.removeValue(forKey: "token_embd") ?? 0
+    return embedding + (parts.values.max() ?? 0)
   }
 
   /// Bytes with a context of `positions`; `Int.max` where they are more than that.

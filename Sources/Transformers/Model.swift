@@ -2,6 +2,14 @@ import Compute
 import ModelFiles
 import Quantization
 
+/// Which weights of a model are in memory.
+public enum WeightResidency: Sendable {
+  /// All of them, from the start.
+  case whole
+  /// Matrices while somebody asks for them with `load` and `unload`; vectors always.
+  case asAsked
+}
+
 /// A loaded model: configuration and packed weights. Immutable; any number of passes may read it at once.
 @safe public final class Model: @unchecked Sendable {
   public let configuration: ModelConfiguration
@@ -11,13 +19,17 @@ import Quantization
   let head: Linear
   private let weights: AlignedBuffer<UInt8>
   private let layouts: [PackedLayout]
+  /// Where matrices come from that are read when they are asked for.
+  let source: ModelFile?
 
   /// Bytes of all packed matrices.
   public var weightBytes: Int { weights.count }
 
   /// Reads the model of a GGUF file and packs its weights on the pool's threads.
   /// - Throws: `ModelError` naming the key or tensor that is missing, wrong or not supported.
-  public init(_ file: ModelFile, pool: WorkerPool) throws(ModelError) {
+  public init(
+    _ file: ModelFile, pool: WorkerPool, residency: WeightResidency = .whole
+  ) throws(ModelError) {
     let architecture = try Self.architecture(of: file)
     guard let type = families[architecture] else { throw Self.unknown(architecture, file) }
     let configuration = try ModelConfiguration(file, architecture: architecture)
@@ -30,7 +42,8 @@ import Quantization
     // A file without an output matrix ties it to the embedding.
     head =
       try loader.matrixIfPresent("output", rows: configuration.vocab, columns: configuration.hidden) ?? embedding
-    weights = try loader.pack(on: pool)
+    source = residency == .asAsked ? file : nil
+    weights = try residency == .asAsked ? loader.packNothing() : loader.pack(on: pool)
     layouts = loader.layouts
   }
 

@@ -11,7 +11,7 @@ import Quantization
   private(set) var layout: PackedLayout
   let bias: AlignedBuffer<Float>?
   let source: TensorInfo
-  /// Set once, by `WeightLoader.pack`, before the model is handed out.
+  /// Set once, by `WeightLoader.pack`, before the model is handed out; by `load` where weights come as they are asked for.
   fileprivate(set) var packed: View<UInt8>
   private static let notPacked = unsafe View<UInt8>(.allocate(capacity: 1), count: 0)
 
@@ -30,8 +30,23 @@ import Quantization
 
   var packedBytes: Int { layout.bytes(rows: rows, columns: columns) }
 
-  /// Packed blocks that took the place of the file's, where they did.
+  /// Memory of this matrix alone: blocks that took the place of the file's, or that were read for a while.
   private var own: AlignedBuffer<UInt8>?
+
+  /// Reads the matrix from the file into memory of its own.
+  func load(_ file: ModelFile, on pool: WorkerPool) throws(SystemError) {
+    let buffer = try AlignedBuffer<UInt8>(count: packedBytes)
+    (packed, own) = (buffer.view, buffer)
+    let job = PackJob(file)
+    job.matrix = self
+    pool.run(job, chunks: job.chunks)
+    file.release(source)
+  }
+
+  /// Gives that memory back. What replaced the file's blocks is lost.
+  func unload() {
+    (type, layout, packed, own) = (source.type, PackedLayout(source.type), Self.notPacked, nil)
+  }
 
   /// Takes other blocks instead of the file's: whole rows, one after another.
   func replace(type: TensorType, blocks: View<UInt8>) throws(SystemError) {
@@ -133,6 +148,11 @@ final class WeightLoader {
     } catch {
       throw .file(error)
     }
+  }
+
+  /// For models whose matrices are packed later, each by itself.
+  func packNothing() throws(ModelError) -> AlignedBuffer<UInt8> {
+    do { return try AlignedBuffer(count: 0) } catch { throw .system(error) }
   }
 
   /// Packs every matrix asked for so far.

@@ -76,6 +76,30 @@ import Testing
     #expect(sums[0] == sums[1] && sums[0] == sums[2])
   }
 
+  /// A tensor that was rounded elsewhere is written as it is, in its place, and measured like any other.
+  @Test func roundedElsewhereIsTheSame() throws {
+    let scratch = try Scratch()
+    let path = try source(ramp(19, 64), in: scratch)
+    let reports = try convert(path, to: scratch.path("a.gguf"), "Q8_0")
+    let whole = try ModelFile(path: scratch.path("a.gguf"))
+    let bytes = Array(whole.bytes(of: try whole.loadable("x.weight")))
+    let blocks = try AlignedBuffer<UInt8>(count: bytes.count)
+    for (index, byte) in bytes.enumerated() { blocks.view[index] = byte }
+    let file = try ModelFile(path: path)
+    let plan = try ConversionPlan(file, level: try #require(QuantizationLevel.named("Q8_0")))
+    let converter = try Converter(file, plan, to: scratch.path("b.gguf"), pool: try WorkerPool(threads: 2))
+    let report = try withExtendedLifetime(blocks) { try converter.convert("x.weight", rounded: blocks.view) }
+    #expect(report.error == reports[0].error && report.signal == reports[0].signal)
+    #expect(try converter.convertNext()?.name == "x.norm")
+    #expect(try converter.convertNext() == nil)
+    try converter.finish()
+    let (one, other) = (
+      try Data(contentsOf: URL(filePath: scratch.path("a.gguf"))),
+      try Data(contentsOf: URL(filePath: scratch.path("b.gguf")))
+    )
+    #expect(one == other)
+  }
+
   @Test(arguments: [Float.nan, .infinity, -.infinity], ["F16", "Q8_0", "F32"])
   func numbersThatAreNoneAreRefusedByName(value: Float, level: String) throws {
     let scratch = try Scratch()

@@ -22,7 +22,7 @@ import Testing
   private func comparison(_ levels: [LevelFigures]) -> Comparison {
     var comparison = Comparison(
       model: "m<odel>", text: "a & b", context: 256, threads: 2, price: nil, promptTokens: 256, answerTokens: 64,
-      repetitions: 3)
+      repetitions: 3, method: .auto)
     comparison.levels = levels
     return comparison
   }

@@ -50,26 +50,98 @@ import Transformers
       types: Dictionary(uniqueKeysWithValues: Self.matrices(engine).map { ($0, TensorType.q5_0) }),
       text: SmallModel.text(tokens: 64 * 60), maxTokens: 64 * 40)
     var steps: [Int] = []
+    var sizes: [String: Int] = [:]
     #expect(
-      try compensated.run { done, all in
-        steps.append(done)
-        return all == 4
-      })
+      try compensated.run(
+        progress: { done, all in
+          steps.append(done)
+          return all == 4
+        }, failure: { $0 }, deliver: { (name, blocks) throws(GenerationError) in sizes[name] = blocks.count }))
     #expect(steps == [0, 1, 2, 3, 4] && compensated.calibrationTokens == 64 * 40)
     for name in Self.matrices(engine) {
       let shape = try #require(engine.model.shape(ofMatrix: name))
-      #expect(compensated.blocks(of: name)?.count == shape.rows * shape.columns / 32 * 22, "\(name)")
+      #expect(sizes[name] == shape.rows * shape.columns / 32 * 22, "\(name)")
     }
+    #expect(sizes.count == Self.matrices(engine).count && compensated.uncompensated.isEmpty)
     // The engine holds the rounded matrices now.
     let (after, before) = (try Self.divergence(engine, architecture), try Self.divergence(search, architecture))
     #expect(after < 0.8 * before, "\(architecture): \(after) against \(before)")
+  }
+
+  /// Blocks of all matrices, by name.
+  private static func blocks(
+    _ architecture: String, _ residency: WeightResidency, text: [UInt8]?, importance: @escaping (String) -> [Float]?
+  ) throws -> [String: [UInt8]] {
+    let engine = try SmallModel.engine(architecture, product: reference(), residency: residency)
+    let matrices = try CompensatedMatrices(
+      engine, blas: OpenBLAS.load(),
+      types: Dictionary(uniqueKeysWithValues: Self.matrices(engine).map { ($0, TensorType.q4_0) }), text: text,
+      maxTokens: 64 * 8, importance: importance)
+    var found: [String: [UInt8]] = [:]
+    let isDone = try matrices.run(
+      progress: { _, _ in true }, failure: { $0 },
+      deliver: { (name, blocks) throws(GenerationError) in found[name] = (0..<blocks.count).map { blocks[$0] } })
+    #expect(isDone)
+    return found
+  }
+
+  /// Whether the whole model is in memory or one layer at a time: the same bytes, and every matrix but an embedding that
+  /// nobody multiplies with.
+  @Test(arguments: GGUFBuilder.architectures, [true, false])
+  func layersMayComeOneByOne(_ architecture: String, hasText: Bool) throws {
+    let text = hasText ? SmallModel.text(tokens: 64 * 12) : nil
+    let whole = try Self.blocks(architecture, .whole, text: text) { _ in nil }
+    let asked = try Self.blocks(architecture, .asAsked, text: text) { _ in nil }
+    #expect(whole == asked && whole.count >= 15)
+    #expect(whole.keys.filter { $0.hasPrefix("blk.") }.count == 14)
+    // What importance says of columns counts.
+    let weighted = try Self.blocks(architecture, .asAsked, text: nil) { name in
+      name.hasSuffix("attn_q.weight") ? (0..<32).map { $0 < 16 ? 100 : 0.01 } : nil
+    }
+    #expect(weighted["blk.0.attn_q.weight"] != whole["blk.0.attn_q.weight"])
+  }
+
+  /// Scaled moments have the given diagonal, up to a factor and a floor, and the correlations that they had.
+  @Test func scalingKeepsCorrelations() throws {
+    let moments = try AlignedBuffer<Float>(count: 9)
+    withExtendedLifetime(moments) {
+      for (index, value) in [Float(4), 1, 0, 1, 9, -3, 0, -3, 16].enumerated() { moments.view[index] = value }
+      CompensatedMatrices.scale(moments.view, to: [1, 2, 3], columns: 3)
+      let m = (0..<9).map { Double(moments.view[$0]) }
+      #expect(abs(m[4] / m[0] - 2) < 0.01 && abs(m[8] / m[0] - 3) < 0.01)
+      #expect(abs(m[1] / (m[0] * m[4]).squareRoot() - 1 / 6.0) < 1e-3)
+      #expect(abs(m[5] / (m[4] * m[8]).squareRoot() + 0.25) < 1e-3)
+    }
+  }
+
+  /// The matrix that holds it, and not one behind it whose inputs are no numbers either.
+  @Test func numbersThatAreNoneAreNamed() throws {
+    let engine = try SmallModel.engine("llama", product: Self.reference())
+    let name = "blk.1.attn_output.weight"
+    let shape = try #require(engine.model.shape(ofMatrix: name))
+    let bad = try AlignedBuffer<UInt8>(count: shape.rows * shape.columns * 4)
+    for byte in 0..<4 { bad.view[(3 * shape.columns + 5) * 4 + byte] = [0, 0, 0xC0, 0x7F][byte] }
+    try withExtendedLifetime(bad) { try engine.model.replace(name, type: .f32, blocks: bad.view) }
+    let matrices = try CompensatedMatrices(
+      engine, blas: OpenBLAS.load(),
+      types: Dictionary(uniqueKeysWithValues: Self.matrices(engine).map { ($0, TensorType.q4_0) }), text: nil,
+      maxTokens: 64 * 4)
+    let error = #expect(throws: GenerationError.self) {
+      try matrices.run(
+        progress: { _, _ in true }, failure: { $0 }, deliver: { (_, _) throws(GenerationError) in })
+    }
+    #expect(
+      error?.description.contains(name) == true && error?.description.contains("row 3, column 5") == true,
+      "\(String(describing: error))")
   }
 
   @Test func stopsWhenToldTo() throws {
     let engine = try SmallModel.engine("llama", product: Self.reference())
     let compensated = try CompensatedMatrices(
       engine, blas: OpenBLAS.load(), types: [:], text: nil, maxTokens: 128)
-    #expect(try compensated.run { done, _ in done < 2 } == false)
+    let isDone = try compensated.run(
+      progress: { done, _ in done < 2 }, failure: { $0 }, deliver: { (_, _) throws(GenerationError) in })
+    #expect(!isDone)
   }
 
   @Test func refusesATextThatIsTooShort() throws {

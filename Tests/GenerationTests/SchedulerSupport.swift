@@ -34,7 +34,7 @@ enum TinyModel {
     options.kvPositions = positions
     options.context = context
     options.kernels = kernels
-    return try Engine(try GGUFFile(path: path), options)
+    return try Engine(try ModelFile(path: path), options)
   }
 }
 

@@ -26,7 +26,9 @@ enum SmallModel {
     }
   }
 
-  static func engine(_ architecture: String, batch: Int = context, product: MatrixProduct) throws -> Engine {
+  static func engine(
+    _ architecture: String, batch: Int = context, product: MatrixProduct, residency: WeightResidency = .whole
+  ) throws -> Engine {
     var builder = GGUFBuilder.model(architecture)
     builder.tensors = tensors(architecture)
     let bytes = builder.bytes
@@ -37,6 +39,7 @@ enum SmallModel {
     options.batch = batch
     options.context = context
     options.product = product
+    options.residency = residency
     return try Engine(file, options)
   }
 

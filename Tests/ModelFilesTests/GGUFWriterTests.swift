@@ -66,6 +66,22 @@ import Testing
     }
   }
 
+  @Test func theOrderOfTensorsDoesNotShow() throws {
+    let inOrder = try writer(keys())
+    try fill(inOrder)
+    try inOrder.finish()
+    let file = try ModelFile(path: path)
+    let expected = file.tensors.map { Array(file.bytes(of: $0)) }
+    let writer = try GGUFWriter(path: directory.path + "/other.gguf", keys: keys(), tensors: tensors, inputs: [])
+    try writer.begin(2)
+    try expected[2].withUnsafeBytes { try writer.append($0) }
+    // The first that is missing, then the one behind it.
+    for index in 0..<2 { try expected[index].withUnsafeBytes { try writer.append($0) } }
+    try writer.finish()
+    let other = try ModelFile(path: writer.path)
+    #expect(other.tensors.map { Array(other.bytes(of: $0)) } == expected && other.fileBytes == file.fileBytes)
+  }
+
   @Test func keysAreCopiedMergedAndRemoved() throws {
     let writer = try writer(keys())
     try fill(writer)

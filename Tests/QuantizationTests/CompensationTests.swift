@@ -43,6 +43,12 @@ import Testing
     return sum
   }
 
+  static func encode(_ encoder: CompensatingEncoder, _ values: [Float]) throws -> [UInt8] {
+    let weights = try AlignedBuffer<Float>(count: values.count)
+    for (index, value) in values.enumerated() { weights.view[index] = value }
+    return try withExtendedLifetime(weights) { try encode(encoder, weights.view) }
+  }
+
   private static func encode(_ encoder: CompensatingEncoder, _ weights: View<Float>) throws -> [UInt8] {
     let scratch = try AlignedBuffer<UInt8>(count: encoder.scratchBytes)
     let bytes = try AlignedBuffer<UInt8>(

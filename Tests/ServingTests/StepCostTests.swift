@@ -11,7 +11,7 @@ import Transformers
     let path =
       #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 }
       + "/Fixtures/families/llama3.Q4_0.gguf"
-    return StepCost(try ModelConfiguration(try GGUFFile(path: path)))
+    return StepCost(try ModelConfiguration(try ModelFile(path: path)))
   }
 
   private func share(

@@ -24,36 +24,28 @@ enum Quantize {
       smaller blocks, which is said. The levels and their mixes take the same bytes as llama.cpp's of the same name.
       """,
     options: [
-      type, overrides, pure, requantize, QuantizeMethod.method, QuantizeMethod.importance, QuantizeMethod.calibration,
-      QuantizeMethod.calibrationTokens, EngineOptions.threads,
-    ],
+      type, overrides, pure, requantize, EngineOptions.threads,
+    ] + QuantizeMethod.options,
     run: { (arguments, console) throws(CommandFailure) in
       let level = try level(arguments)
       let patterns = try overrides(arguments)
       let path = try ModelOption.path(of: arguments.operands[0], console)
       let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
-      let threads = arguments[EngineOptions.threads] ?? Host().cpuAllowance().threads
-      let pool = try failing { () throws(SystemError) in try WorkerPool(threads: threads) }
       let start = Clock.nowNanos()
-      var result = QuantizeResult(path: arguments.operands[1], level: level)
-      let importance = try QuantizeMethod.readImportance(arguments)
+      let request = try QuantizeMethod.Request(arguments)
       let plan = try failing { () throws(ConversionError) in
         try ConversionPlan(
-          file, level: level, overrides: patterns, isPure: arguments[pure], hasImportance: importance != nil,
+          file, level: level, overrides: patterns, isPure: arguments[pure], hasImportance: request.importance != nil,
           allowRequantize: arguments[requantize])
       }
       note(plan, console)
-      let rounding = try QuantizeMethod.rounding(file, plan, importance, arguments, console)
-      do throws(ConversionError) {
-        let converter = try Converter(file, plan, rounding, to: arguments.operands[1], pool: pool)
-        result.fileBytes = converter.fileBytes
-        result.tensors = try convert(converter, console)
-      } catch .writer(.interrupted) {
-        throw .interrupted
-      } catch {
-        throw .failed(error.description)
-      }
-      result.nanos = Clock.nowNanos() - start
+      let writer = LevelWriter(
+        file: file, plan: plan, request: request,
+        threads: arguments[EngineOptions.threads] ?? Host().cpuAllowance().threads, console: console)
+      let outcome = try writer.write(to: arguments.operands[1])
+      let result = QuantizeResult(
+        path: arguments.operands[1], level: level, method: outcome.method, fileBytes: outcome.fileBytes,
+        tensors: outcome.tensors, nanos: Clock.nowNanos() - start)
       if arguments[Command.json] {
         try console.json { json in result.write(to: &json) }
       } else {
@@ -103,23 +95,5 @@ enum Quantize {
         "\(twice.count) tensors are quantised already (\(first.tensor.name) is \(first.tensor.type.name)): "
           + "rounding them again loses more than rounding the original once")
     }
-  }
-
-  private static func convert(
-    _ converter: Converter, _ console: Console
-  ) throws(ConversionError) -> [TensorReport] {
-    let start = Clock.nowNanos()
-    let total = converter.plan.elementCount
-    var reports: [TensorReport] = []
-    var done = 0
-    while let report = try converter.convertNext() {
-      reports.append(report)
-      done += report.rows * report.columns
-      let left = Double(Clock.nowNanos() - start) / Double(done) * Double(total - done) / 1e9
-      console.progress("farthing: \(progressBar(done, of: total)) \(Int(left.rounded(.up))) s left  \(report.name)")
-    }
-    try converter.finish()
-    console.progress("")
-    return reports
   }
 }

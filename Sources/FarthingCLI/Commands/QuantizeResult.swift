@@ -6,9 +6,11 @@ import Usage
 struct QuantizeResult {
   let path: String
   let level: QuantizationLevel
-  var fileBytes = 0
-  var tensors: [TensorReport] = []
-  var nanos: Int64 = 0
+  /// The one that was taken, never `auto`.
+  let method: QuantizeMethod
+  let fileBytes: Int
+  let tensors: [TensorReport]
+  let nanos: Int64
 
   private var elements: Int { tensors.reduce(0) { $0 + $1.rows * $1.columns } }
   private var bytes: Int { tensors.reduce(0) { $0 + $1.bytes } }
@@ -49,7 +51,7 @@ struct QuantizeResult {
     let seconds = FixedPoint.quotient(nanos, by: 1_000_000_000, decimals: 1)
     try console.out.line(
       "\(level.name): \(grouped(sourceBytes)) bytes of tensors became \(grouped(bytes)), \(bits) bits per weight, "
-        + "relative RMSE \(Self.percent(relativeRMSE)), in \(seconds) s")
+        + "relative RMSE \(Self.percent(relativeRMSE)), by \(method.rawValue), in \(seconds) s")
     try console.out.line("\(printable(path)): \(grouped(fileBytes)) bytes")
   }
 
@@ -60,6 +62,7 @@ struct QuantizeResult {
   func write(to json: inout JSONWriter) {
     json.field("path", path)
     json.field("type", level.name)
+    json.field("method", method.rawValue)
     json.field("bytes", fileBytes)
     json.field("source_tensor_bytes", sourceBytes)
     json.field("tensor_bytes", bytes)

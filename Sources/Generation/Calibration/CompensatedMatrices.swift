@@ -1,32 +1,46 @@
 import Compute
 import Quantization
+import Transformers
 
-/// The matrices of a model, rounded with error compensation over a calibration text.
+/// The matrices of a model, rounded with error compensation over calibration tokens.
 ///
-/// Memory holds all of their blocks, since the layers are rounded in the order of the forward pass, not of a file.
+/// Each is handed over as soon as it is made, in the order of the forward pass. Memory is what `LayerCalibration` takes.
 public final class CompensatedMatrices {
   private let engine: Engine
   private let calibration: LayerCalibration
   private let types: [String: TensorType]
-  private var made: [String: AlignedBuffer<UInt8>] = [:]
+  private let importance: (String) -> [Float]?
+  private var done: Set<String> = []
+  /// Matrices whose inputs said nothing, which the search alone has rounded.
+  public private(set) var uncompensated: [String] = []
 
   /// Tokens of a chunk of calibration text at most; the model's own context where that is less.
   public static let chunkTokens = 256
-  /// Tokens of calibration in all, unless the caller wants others. Each is computed four times, in F32.
-  public static let defaultTokens = 16_384
+  /// Tokens of calibration in all, unless the caller wants others. Of tokens drawn at random a few times the widest input
+  /// are enough.
+  public static func defaultTokens(_ configuration: ModelConfiguration, hasText: Bool) -> Int {
+    let most = 16_384
+    let widest = max(configuration.hidden, configuration.heads * configuration.headDim, configuration.feedForward)
+    return hasText ? most : min(max(5 * widest, 4_096), most)
+  }
 
   /// - Parameters:
   ///   - engine: loaded with `engineOptions(_:blas:)`.
   ///   - types: of the matrices to round, by name; others keep their numbers.
   ///   - text: nil for tokens drawn at random.
+  ///   - importance: mean squares of a matrix's inputs, where they are known better than by the calibration: moments are
+  ///     scaled to them. As many as the matrix has columns.
   public init(
-    _ engine: Engine, blas: OpenBLAS, types: [String: TensorType], text: [UInt8]?, maxTokens: Int
+    _ engine: Engine, blas: OpenBLAS, types: [String: TensorType], text: [UInt8]?, maxTokens: Int,
+    importance: @escaping (String) -> [Float]? = { _ in nil }
   ) throws(GenerationError) {
-    (self.engine, self.types) = (engine, types)
+    (self.engine, self.types, self.importance) = (engine, types, importance)
     calibration = try LayerCalibration(
       engine, blas: blas, text: text, length: min(Self.chunkTokens, engine.context), maxTokens: maxTokens)
   }
 
+  /// Correlations of random tokens say less of texts than those of a text, and so are believed less.
+  private static let randomDamping: Float = 0.1
   /// A head that is the embedding too is read row by row as well: there every column's error counts alike.
   private static let embeddingDamping: Float = 1
 
@@ -37,6 +51,7 @@ public final class CompensatedMatrices {
     options.batch = chunkTokens
     options.product = .reference(blas)
     options.kvType = nil
+    options.residency = .asAsked
     return options
   }
 
@@ -44,41 +59,84 @@ public final class CompensatedMatrices {
   public var calibrationTokens: Int { calibration.tokens }
 
   /// Rounds all matrices.
-  /// - Parameter progress: told how many of the steps are done, and asked whether to go on.
+  /// - Parameters:
+  ///   - progress: told how many of the steps are done, and asked whether to go on.
+  ///   - failure: makes the caller's error of one of this class's.
+  ///   - deliver: takes the blocks of one matrix, all rows as a file holds them, which are gone when it returns.
   /// - Returns: false if `progress` ended it.
-  public func run(progress: (_ done: Int, _ of: Int) -> Bool) throws(GenerationError) -> Bool {
-    try calibration.run(
-      progress: progress, failure: { $0 },
-      quantize: { (inputs) throws(GenerationError) in
+  public func run<Failure: Error>(
+    progress: (_ done: Int, _ of: Int) -> Bool, failure: (GenerationError) -> Failure,
+    deliver: (_ name: String, _ blocks: View<UInt8>) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    // Buffers that the views of replacements point into, until the next set.
+    var held: [AlignedBuffer<UInt8>] = []
+    return try calibration.run(
+      progress: progress, failure: failure,
+      quantize: { (inputs) throws(Failure) in
+        held.removeAll()
         var replacements: [LayerCalibration.Replacement] = []
+        // Matrices with the same inputs and type share what is made of the moments.
+        var encoders: [TensorType: CompensatingEncoder?] = [:]
         for name in inputs.readers {
-          guard let type = types[name], made[name] == nil else { continue }
-          let blocks = try round(name, as: type, inputs)
-          made[name] = blocks
+          guard let type = types[name], !done.contains(name) else { continue }
+          done.insert(name)
+          let blocks: AlignedBuffer<UInt8>
+          do throws(GenerationError) {
+            let encoder: CompensatingEncoder?
+            if let known = encoders[type] { encoder = known } else { encoder = try self.encoder(name, type, inputs) }
+            encoders[type] = .some(encoder)
+            if encoder == nil, inputs.moments != nil, CompensatingEncoder.takes(type) { uncompensated.append(name) }
+            blocks = try round(name, as: type, encoder)
+          } catch {
+            throw failure(error)
+          }
+          try deliver(name, blocks.view)
+          held.append(blocks)
           replacements.append((name, type, blocks.view))
         }
         return replacements
       })
   }
 
-  /// The blocks of a matrix that was rounded, all rows as a file holds them; nil for others. They live as long as self.
-  public func blocks(of name: String) -> View<UInt8>? { made[name]?.view }
+  /// Nil where there is nothing to compensate with.
+  private func encoder(
+    _ name: String, _ type: TensorType, _ inputs: LayerCalibration.Inputs
+  ) throws(GenerationError) -> CompensatingEncoder? {
+    guard let moments = inputs.moments, CompensatingEncoder.takes(type) else { return nil }
+    do {
+      if let squares = importance(name) { Self.scale(moments, to: squares, columns: inputs.columns) }
+      return try CompensatingEncoder(
+        type: type, moments: moments, cross: inputs.cross, columns: inputs.columns,
+        damping: name == engine.model.embeddingName
+          ? Self.embeddingDamping : inputs.cross == nil ? Self.randomDamping : CompensatingEncoder.damping)
+    } catch .moments {
+      // A text that never moves these inputs, or numbers in the model that are none: the search names the latter.
+      return nil
+    } catch {
+      throw .compensation(tensor: name, reason: error.description)
+    }
+  }
+
+  /// Scales rows and columns of moments so that their diagonal has the ratios of `squares`; correlations stay.
+  static func scale(_ moments: View<Float>, to squares: [Float], columns: Int) {
+    precondition(squares.count == columns && moments.count == columns * columns)
+    let floor: Float = 1e-4
+    let mean = squares.reduce(0) { $0 + $1 / Float(columns) }
+    let trace = (0..<columns).reduce(Float(0)) { $0 + moments[$1 * columns + $1] / Float(columns) }
+    guard mean > 0, mean.isFinite, trace > 0, trace.isFinite else { return }
+    let factors = (0..<columns).map { column in
+      ((squares[column] / mean + floor) / (moments[column * columns + column] / trace + floor)).squareRoot()
+    }
+    for row in 0..<columns {
+      for column in 0..<columns { moments[row * columns + column] *= factors[row] * factors[column] }
+    }
+  }
 
   private func round(
-    _ name: String, as type: TensorType, _ inputs: LayerCalibration.Inputs
+    _ name: String, as type: TensorType, _ encoder: CompensatingEncoder?
   ) throws(GenerationError) -> AlignedBuffer<UInt8> {
     guard let shape = engine.model.shape(ofMatrix: name), let plain = RowEncoder(type: type, rounding: .search) else {
       throw .compensation(tensor: name, reason: "there is no encoder for \(type.name)")
-    }
-    var encoder: CompensatingEncoder?
-    if let moments = inputs.moments, CompensatingEncoder.takes(type) {
-      do {
-        encoder = try CompensatingEncoder(
-          type: type, moments: moments, cross: inputs.cross, columns: inputs.columns,
-          damping: name == engine.model.embeddingName ? Self.embeddingDamping : CompensatingEncoder.damping)
-      } catch {
-        throw .compensation(tensor: name, reason: error.description)
-      }
     }
     let job: RoundingJob
     do throws(SystemError) {

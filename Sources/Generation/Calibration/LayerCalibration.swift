@@ -1,18 +1,22 @@
 import Compute
+import Glibc
 import Quantization
 import Tokenization
 import Transformers
 
-/// Leads an error-compensating quantiser through a model, layer by layer over a calibration text.
+/// Leads an error-compensating quantiser through a model, layer by layer over calibration tokens.
 ///
-/// Two streams go through the layers: the original model's, and that of the model as far as it is quantised. Each layer
-/// is fitted to give on the inputs that it will really have what the original gave on its own, so that later layers make
-/// up for earlier ones. Per layer: the original is computed, then the layer, still original, on the quantised stream, and
-/// after its matrices were replaced the quantised layer. Without a text, layers keep their own outputs only: what random
-/// tokens say of earlier layers' errors does not hold for texts.
+/// With a text, two streams go through the layers: the original model's, and that of the model as far as it is quantised.
+/// Each layer is fitted to give on the inputs that it will really have what the original gave on its own, so that later
+/// layers make up for earlier ones. Per layer: the original is computed, then the layer, still original, on the quantised
+/// stream, and after its matrices were replaced the quantised layer.
 ///
-/// Memory: both residual streams of all calibration tokens, and the moments of one layer. The engine's weights are replaced
-/// on the way; do not use it for anything else afterwards.
+/// Without a text, tokens are drawn at random, and one stream goes through the original's layers: what random tokens say of
+/// earlier layers' errors does not hold for texts, but which inputs move together they do say.
+///
+/// Memory: the residual streams of all calibration tokens, the embedding, one layer, and the moments of its inputs; where
+/// the engine holds the whole model, that. The engine's weights may be replaced or gone afterwards; do not use it for
+/// anything else.
 public final class LayerCalibration {
   /// What a matrix is to be rounded with.
   public struct Inputs {
@@ -35,9 +39,8 @@ public final class LayerCalibration {
   private let hidden: Int
   /// [chunks, length, hidden] each.
   private let original: AlignedBuffer<Float>
-  private let quantized: AlignedBuffer<Float>
-  /// Whether layers make up for earlier ones.
-  private let makesUp: Bool
+  /// Nil where layers do not make up for earlier ones.
+  private let quantized: AlignedBuffer<Float>?
   private let recorder: InputRecorder
   private let other: InputRecorder
   private var sets: [(readers: [String], moments: SecondMoments, cross: SecondMoments?)] = []
@@ -51,7 +54,7 @@ public final class LayerCalibration {
     _ engine: Engine, blas: OpenBLAS, text: [UInt8]?, length: Int, maxTokens: Int
   ) throws(GenerationError) {
     precondition(length >= 4 && length <= engine.context && length <= engine.pass.maxTokens)
-    (self.engine, self.blas, self.length, makesUp) = (engine, blas, length, text != nil)
+    (self.engine, self.blas, self.length) = (engine, blas, length)
     hidden = engine.model.configuration.hidden
     let wanted = max(1, maxTokens / length)
     if let text {
@@ -65,7 +68,7 @@ public final class LayerCalibration {
     }
     do throws(SystemError) {
       original = try AlignedBuffer(count: chunks.count * length * hidden)
-      quantized = try AlignedBuffer(count: chunks.count * length * hidden)
+      quantized = text == nil ? nil : try AlignedBuffer(count: original.count)
     } catch {
       throw .system(error)
     }
@@ -73,13 +76,19 @@ public final class LayerCalibration {
     other = InputRecorder(maxTokens: length)
   }
 
+  /// Tokens drawn at random. Vocabularies are made by merging the most frequent pairs first, so that the further back a
+  /// token stands the rarer it is: probabilities fall with the place p as 1 / (p + 300), which is nearer to texts than
+  /// drawing all alike, and does without one.
   private static func randomChunks(_ count: Int, length: Int, vocabulary: Int) -> [[TokenID]] {
+    let flat = 300.0
+    let range = log((Double(vocabulary) + flat) / flat)
     // A fixed seed: the same model gives the same file.
     var state: UInt64 = 0x5851_F42D_4C95_7F2D
     return (0..<count).map { _ in
       (0..<length).map { _ in
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return TokenID((state >> 33) % UInt64(vocabulary))
+        let uniform = Double(state >> 11) * 0x1p-53
+        return TokenID(min(flat * (exp(uniform * range) - 1), Double(vocabulary - 1)))
       }
     }
   }
@@ -91,36 +100,49 @@ public final class LayerCalibration {
   /// - Parameters:
   ///   - progress: told how many of the steps are done, and asked whether to go on.
   ///   - failure: makes the caller's error of one of this class's.
-  ///   - quantize: called for every set of inputs in order, which are gone when it returns; what it gives back takes the
-  ///     place of the matrices.
+  ///   - quantize: called for every set of inputs, which are gone when it returns. With a text, what it gives back takes
+  ///     the place of the matrices.
   /// - Returns: false if `progress` ended it.
   public func run<Failure: Error>(
     progress: (_ done: Int, _ of: Int) -> Bool, failure: (GenerationError) -> Failure,
     quantize: (Inputs) throws(Failure) -> [Replacement]
   ) throws(Failure) -> Bool {
-    let layers = engine.model.configuration.layers
-    let isTied = engine.model.embeddingName == engine.model.headName
-    let steps = layers + 2
+    let steps = engine.model.configuration.layers + 2
     func attempt(_ body: () throws(GenerationError) -> Void) throws(Failure) {
       do { try body() } catch { throw failure(error) }
     }
     guard progress(0, steps) else { return false }
-    // A head that is the embedding too must be rounded before the stream begins, so its inputs are the original's.
-    try attempt { () throws(GenerationError) in try prepareEmbedding(isTied: isTied) }
-    try hand(over: quantize, failure)
-    try attempt { () throws(GenerationError) in try embed(into: quantized) }
-    for layer in 0..<layers {
+    try attempt { () throws(GenerationError) in try load(.embedding) }
+    if quantized != nil {
+      // A head that is the embedding too must be rounded before the stream begins, so its inputs are the original's.
+      try attempt { () throws(GenerationError) in try prepareEmbedding() }
+      try hand(over: quantize, failure)
+    }
+    try attempt { () throws(GenerationError) in try embed(into: quantized ?? original) }
+    for layer in 0..<engine.model.configuration.layers {
       guard progress(layer + 1, steps) else { return false }
+      try attempt { () throws(GenerationError) in try load(.layer(layer)) }
       try attempt { () throws(GenerationError) in try gather(layer: layer) }
       try hand(over: quantize, failure)
-      try attempt { () throws(GenerationError) in try advance(quantized, layer: layer) }
+      if let quantized { try attempt { () throws(GenerationError) in try advance(quantized, layer: layer) } }
+      engine.model.unload(.layer(layer))
     }
     guard progress(steps - 1, steps) else { return false }
-    if !isTied {
+    if quantized == nil || !isTied {
       try attempt { () throws(GenerationError) in try gatherHead(isLast: true) }
+      if !isTied {
+        engine.model.unload(.embedding)
+        try attempt { () throws(GenerationError) in try load(.head) }
+      }
       try hand(over: quantize, failure)
     }
     return progress(steps, steps)
+  }
+
+  private var isTied: Bool { engine.model.embeddingName == engine.model.headName }
+
+  private func load(_ part: ModelPart) throws(GenerationError) {
+    do { try engine.model.load(part, on: engine.pool) } catch { throw .system(error) }
   }
 
   private func hand<Failure: Error>(
@@ -143,7 +165,7 @@ public final class LayerCalibration {
   private func replace<Failure: Error>(
     _ replacements: [Replacement], _ failure: (GenerationError) -> Failure
   ) throws(Failure) {
-    for made in replacements {
+    for made in replacements where quantized != nil {
       do throws(SystemError) {
         try engine.model.replace(made.name, type: made.type, blocks: made.blocks)
       } catch {
@@ -155,10 +177,14 @@ public final class LayerCalibration {
   // MARK: Steps
 
   /// The original stream behind the embedding and, where the head is the same matrix, the head's moments.
-  private func prepareEmbedding(isTied: Bool) throws(GenerationError) {
+  private func prepareEmbedding() throws(GenerationError) {
     try embed(into: original)
     guard isTied else { return }
-    for layer in 0..<engine.model.configuration.layers { try advance(original, layer: layer) }
+    for layer in 0..<engine.model.configuration.layers {
+      try load(.layer(layer))
+      try advance(original, layer: layer)
+      engine.model.unload(.layer(layer))
+    }
     try gatherHead(isLast: false)
     try embed(into: original)
   }
@@ -178,11 +204,13 @@ public final class LayerCalibration {
       recorder.clear()
       engine.pass.observer = recorder
       compute(part(original), layer: layer, keep: true)
-      other.clear()
-      engine.pass.observer = other
-      compute(part(quantized), layer: layer, keep: false)
+      if let quantized {
+        other.clear()
+        engine.pass.observer = other
+        compute(part(quantized), layer: layer, keep: false)
+      }
       engine.pass.observer = nil
-      try addRecords(cross: makesUp)
+      try addRecords(cross: true)
     }
     recorder.forget()
     other.forget()
@@ -191,10 +219,12 @@ public final class LayerCalibration {
   private func gatherHead(isLast: Bool) throws(GenerationError) {
     try forEachChunk { part throws(GenerationError) in
       recorder.clear()
-      other.clear()
       observeHead(part(original), by: recorder)
-      observeHead(part(isLast ? quantized : original), by: other)
-      try addRecords(cross: isLast && makesUp)
+      if let quantized, isLast {
+        other.clear()
+        observeHead(part(quantized), by: other)
+      }
+      try addRecords(cross: isLast)
     }
     recorder.forget()
     other.forget()
@@ -209,10 +239,12 @@ public final class LayerCalibration {
     engine.pass.observer = nil
   }
 
-  /// Adds what the two recorders saw of one chunk.
+  /// Adds what the recorders saw of one chunk.
   private func addRecords(cross: Bool) throws(GenerationError) {
+    let cross = cross && quantized != nil
     do throws(SystemError) {
-      for (before, now) in zip(recorder.records, other.records) {
+      for (index, before) in recorder.records.enumerated() {
+        let now = cross ? other.records[index] : before
         if !sets.contains(where: { $0.readers == now.readers }) {
           let moments = try SecondMoments(columns: now.columns, blas: blas, pool: engine.pool)
           let both = cross ? try SecondMoments(columns: now.columns, blas: blas, pool: engine.pool) : nil

@@ -24,7 +24,8 @@ public enum GGUFWriterError: Error, CustomStringConvertible, Sendable {
   }
 }
 
-/// Writes a GGUF file in one pass, from its keys, the list of its tensors, and then their bytes.
+/// Writes a GGUF file from its keys, the list of its tensors, and then their bytes: tensor after tensor in the order of
+/// the list, or in any other that the caller asks for.
 ///
 /// The bytes go to `OUT.farthing-partial-PID` beside the output, which takes the output's name only when it is whole and
 /// on the disk. Whatever ends the writing before that removes it; where nothing could (SIGKILL, a power cut), the next
@@ -56,8 +57,12 @@ public final class GGUFWriter {
   private let partial: PartialFile
   private let interrupts = Interrupts()
   private let alignment: Int
-  private var unwritten: ArraySlice<Tensor>
-  /// Bytes that the tensor under way still lacks.
+  private let tensors: [Tensor]
+  /// Where each tensor's bytes begin.
+  private let offsets: [Int]
+  private var isWritten: [Bool]
+  /// The tensor under way, and the bytes that it still lacks.
+  private var current: Int?
   private var missing = 0
 
   /// Checks the output and begins the file.
@@ -70,7 +75,9 @@ public final class GGUFWriter {
     alignment = keys.alignment
     var head = keys.head(tensors: tensors.count)
     var offset = 0
+    var offsets: [Int] = []
     for tensor in tensors {
+      offsets.append(offset)
       GGUFKeys.append(string: tensor.name.utf8, to: &head)
       GGUFKeys.append(UInt32(tensor.dimensions.count), to: &head)
       for extent in tensor.dimensions { GGUFKeys.append(UInt64(extent), to: &head) }
@@ -80,24 +87,36 @@ public final class GGUFWriter {
     }
     head += [UInt8](repeating: 0, count: Self.padded(head.count, to: alignment) - head.count)
     fileBytes = head.count + offset
-    unwritten = tensors[...]
+    self.tensors = tensors
+    self.offsets = offsets.map { $0 + head.count }
+    isWritten = tensors.map { $0.byteCount == 0 }
     partial = try PartialFile(target, byteCount: fileBytes)
     do { try partial.write(head[...]) } catch { throw .system(error) }
-    missing = tensors.first?.byteCount ?? 0
   }
 
-  /// Adds bytes of the tensor under way.
+  /// Goes to a tensor, whose bytes come next.
+  /// - Precondition: none of its bytes are written, and no other tensor is under way.
+  public func begin(_ index: Int) throws(GGUFWriterError) {
+    precondition(current == nil && !isWritten[index], "a tensor is under way, or this one is written")
+    do { try partial.seek(to: offsets[index]) } catch { throw .system(error) }
+    (current, missing) = (index, tensors[index].byteCount)
+  }
+
+  /// Adds bytes of the tensor under way: the first that is not written, unless `begin` named another.
   /// - Precondition: it lacks as many.
   public func append(_ bytes: UnsafeRawBufferPointer) throws(GGUFWriterError) {
     guard interrupts.pending() == 0 else { throw .interrupted }
+    if current == nil, let first = isWritten.firstIndex(of: false) { try begin(first) }
     precondition(bytes.count <= missing, "more bytes than the tensor has")
     do {
       unsafe try partial.write(bytes)
       missing -= bytes.count
-      if missing == 0, let tensor = unwritten.popFirst() {
-        let padding = Self.padded(tensor.byteCount, to: alignment) - tensor.byteCount
+      if missing == 0, let index = current {
+        let bytes = tensors[index].byteCount
+        let padding = Self.padded(bytes, to: alignment) - bytes
         if padding > 0 { try partial.write([UInt8](repeating: 0, count: padding)[...]) }
-        missing = unwritten.first?.byteCount ?? 0
+        isWritten[index] = true
+        current = nil
       }
     } catch {
       throw .system(error)
@@ -110,7 +129,7 @@ public final class GGUFWriter {
   /// Puts the file in its place.
   /// - Precondition: every tensor is written.
   public func finish() throws(GGUFWriterError) {
-    precondition(unwritten.isEmpty, "a tensor is missing")
+    precondition(!isWritten.contains(false), "a tensor is missing")
     guard interrupts.pending() == 0 else { throw .interrupted }
     do { try partial.publish() } catch { throw .system(error) }
   }

@@ -71,6 +71,13 @@ final class PartialFile {
     if !isPublished { Files.remove(path) }
   }
 
+  /// The next bytes go to this place.
+  func seek(to offset: Int) throws(SystemError) {
+    guard lseek(descriptor.number, offset, SEEK_SET) == offset else {
+      throw SystemError(call: "lseek", code: errno, path: path)
+    }
+  }
+
   func write(_ bytes: ArraySlice<UInt8>) throws(SystemError) { try descriptor.write(bytes) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {

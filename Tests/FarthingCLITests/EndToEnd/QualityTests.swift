@@ -36,9 +36,12 @@ import Testing
       "importance", "-m", Self.model, "-f", Self.calibration, "-o", path("i.gguf"), "-c", "128", "--chunks", "8")
     #expect(importance["matrices"] as? Int == 29 && importance["tokens"] as? Int == 1024)
     let methods: [(String, [String])] = [
-      ("rtn", ["--method", "rtn"]), ("search", []), ("importance", ["--importance", path("i.gguf")]),
-      ("random", ["--method", "compensate", "--calibration-tokens", "2048"]),
-      ("text", ["--method", "compensate", "--calibration", Self.calibration, "--calibration-tokens", "4096"]),
+      ("rtn", ["--method", "rtn"]), ("search", ["--method", "search"]),
+      ("importance", ["--method", "search", "--importance", path("i.gguf")]),
+      // What is done without a word.
+      ("random", ["--calibration-tokens", "4096"]),
+      ("both", ["--calibration-tokens", "4096", "--importance", path("i.gguf")]),
+      ("text", ["--calibration", Self.calibration, "--calibration-tokens", "4096"]),
     ]
     var found: [String: Double] = [:]
     var sizes: Set<Int> = []
@@ -46,6 +49,9 @@ import Testing
       let outcome = try BuiltBinary.run(
         BuiltBinary.path, ["quantize", Self.model, path(name + ".gguf"), "--type", "Q4_0", "--json"] + words)
       try #require(outcome.status == 0, "\(outcome.error)")
+      let shown = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+      let method = ["rtn": "rtn", "search": "search", "importance": "search"][name] ?? "compensate"
+      #expect(shown["method"] as? String == method)
       sizes.insert((try Data(contentsOf: URL(filePath: path(name + ".gguf")))).count)
       found[name] = try divergence(path(name + ".gguf"))
     }
@@ -54,7 +60,8 @@ import Testing
     #expect(search < nearest, "\(found)")
     #expect(try #require(found["importance"]) < nearest, "\(found)")
     // A tenth of the usual calibration, for the sake of time; the ladder in Benchmarks/QUALITY.md has more.
-    #expect(try #require(found["random"]) < nearest, "\(found)")
+    #expect(try #require(found["random"]) < search, "\(found)")
+    #expect(try #require(found["both"]) < search, "\(found)")
     #expect(try #require(found["text"]) < 0.95 * search, "\(found)")
     print("mean divergence: \(found)")
   }
@@ -88,9 +95,10 @@ import Testing
       (["importance", "-m", Self.model, "-f", short, "-o", path("i"), "-c", "64"], "fewer than one chunk"),
       (["eval", "-m", Self.model, "-f", short, "--reference", Self.model, "-c", "64"], "fewer than one chunk"),
       (["eval", "-m", Self.model, "-f", short, "--reference", path("absent"), "-c", "64"], "absent"),
-      (quantize + ["--calibration", short], "--method compensate"),
+      (quantize + ["--calibration", short, "--method", "search"], "--method compensate"),
+      (quantize + ["--importance", short, "--method", "rtn"], "rtn"),
       (quantize + ["--method", "compensate", "--calibration", short], "fewer than one chunk"),
-      (quantize + ["--method", "compensate", "--importance", short], "--calibration"),
+      (quantize + ["--calibration", short, "--importance", short], "exclude each other"),
       (quantize + ["--importance", short], "short.txt"),
     ] {
       let outcome = try BuiltBinary.run(BuiltBinary.path, words)

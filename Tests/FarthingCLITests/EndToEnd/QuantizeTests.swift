@@ -67,13 +67,45 @@ import Testing
     #expect(contents.isEmpty)
   }
 
-  @Test func aFileThatMayNotGrowLeavesNothing() throws {
+  /// As on a disk that fills up half way: with a limit on the bytes of a file.
+  @Test(arguments: ["F32 --method auto", "Q8_0 --method search", "Q8_0 --method compensate --calibration-tokens 256"])
+  func aFileThatMayNotGrowLeavesNothing(type: String) throws {
     defer { clean() }
     let outcome = try BuiltBinary.shell(
-      "ulimit -f 1000; exec $F quantize '\(Self.model)' '\(path("m.gguf"))' --type F32")
+      "ulimit -f 1000; exec $F quantize '\(Self.model)' '\(path("m.gguf"))' --type \(type)")
     #expect(outcome.status == 1 && outcome.errorLines.count == 1, "\(outcome.error)")
     #expect(outcome.error.contains("File too large"), "\(outcome.error)")
     #expect(contents.isEmpty)
+  }
+
+  /// The input stays whole, whatever path leads to it.
+  @Test func theOutputIsNotTheInput() throws {
+    defer { clean() }
+    let made = try BuiltBinary.farthing("quantize", Self.model, path("in.gguf"), "--type", "F16")
+    try #require(made.status == 0, "\(made.error)")
+    let before = try Data(contentsOf: URL(filePath: path("in.gguf")))
+    try FileManager.default.createSymbolicLink(atPath: path("soft.gguf"), withDestinationPath: path("in.gguf"))
+    try FileManager.default.linkItem(atPath: path("in.gguf"), toPath: path("hard.gguf"))
+    for (method, output) in [("search", "in"), ("search", "soft"), ("compensate", "hard"), ("auto", "soft")] {
+      let outcome = try BuiltBinary.farthing(
+        "quantize", path("in.gguf"), path(output + ".gguf"), "--type", "Q4_0", "--method", method,
+        "--calibration-tokens", "256")
+      #expect(outcome.status == 1 && outcome.error.contains("the output is the input"), "\(outcome.error)")
+    }
+    #expect(try Data(contentsOf: URL(filePath: path("in.gguf"))) == before)
+    #expect(contents == ["hard.gguf", "in.gguf", "soft.gguf"])
+  }
+
+  @Test func whatIsReadOnlyStays() throws {
+    defer { clean() }
+    try Data("mine".utf8).write(to: URL(filePath: path("m.gguf")))
+    try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path("m.gguf"))
+    for method in ["search", "compensate"] {
+      let outcome = try BuiltBinary.farthing(
+        "quantize", Self.model, path("m.gguf"), "--type", "Q4_0", "--method", method, "--calibration-tokens", "256")
+      #expect(outcome.status == 1 && outcome.error.contains("read-only"), "\(outcome.error)")
+    }
+    #expect(try String(contentsOfFile: path("m.gguf"), encoding: .utf8) == "mine" && contents == ["m.gguf"])
   }
 
   // MARK: Stopped half way

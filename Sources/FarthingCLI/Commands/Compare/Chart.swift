@@ -26,18 +26,19 @@ struct Chart {
   let points: [Point]
 
   private static let size = (width: 640.0, height: 400.0)
-  private static let frame = (left: 76.0, top: 20.0, right: 24.0, bottom: 56.0)
+  private static let frame = (top: 20.0, right: 24.0, bottom: 56.0)
+  /// About the width of a figure in tick labels, in the page's font.
+  private static let figureWidth = 7.2
 
   func svg() -> String {
-    let (across, up) = (
-      Scale(points.map(\.x), x, Self.frame.left, Self.size.width - Self.frame.right),
-      Scale(
-        points.flatMap { [$0.y - ($0.spread ?? 0), $0.y + ($0.spread ?? 0)] }, y, Self.size.height - Self.frame.bottom,
-        Self.frame.top)
-    )
+    let up = Scale(
+      points.flatMap { [$0.y - ($0.spread ?? 0), $0.y + ($0.spread ?? 0)] }, y, Self.size.height - Self.frame.bottom,
+      Self.frame.top)
+    let left = leftEdge(up)
+    let across = Scale(points.map(\.x), x, left, Self.size.width - Self.frame.right)
     var parts = [
       #"<svg viewBox="0 0 640 400" role="img" aria-label="\#(escaped(title))">"#,
-      gridLines(across, up), frontier(across, up),
+      gridLines(across, up, left), frontier(across, up),
     ]
     var taken: [(x: Double, y: Double, width: Double)] = []
     let best = front
@@ -61,8 +62,14 @@ struct Chart {
       })
   }
 
-  private func gridLines(_ across: Scale, _ up: Scale) -> String {
-    let (left, right) = (Self.frame.left, Self.size.width - Self.frame.right)
+  /// Where the plot begins: behind the axis title and the longest tick label.
+  private func leftEdge(_ up: Scale) -> Double {
+    let longest = up.ticks.map { y.format($0).unicodeScalars.count }.max() ?? 0
+    return 32 + Double(longest) * Self.figureWidth + 8
+  }
+
+  private func gridLines(_ across: Scale, _ up: Scale, _ left: Double) -> String {
+    let right = Self.size.width - Self.frame.right
     let (top, bottom) = (Self.frame.top, Self.size.height - Self.frame.bottom)
     var lines: [String] = []
     for tick in up.ticks {

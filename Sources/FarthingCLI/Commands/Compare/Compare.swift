@@ -27,10 +27,12 @@ enum Compare {
       """,
     options: [
       types, file, context, chunks, html, repetitions, RunOptions.vm, RunOptions.usdPerHour, EngineOptions.threads,
-    ],
+    ] + QuantizeMethod.options,
     run: { (arguments, console) throws(CommandFailure) in
       guard let text = arguments[file] else { throw .usage("a text is missing; give one with -f FILE") }
       let levels = try levels(arguments)
+      let request = try QuantizeMethod.Request(arguments)
+      let key = try request.key()
       let pricing = try RunOptions.pricing(arguments)
       let path = try ModelOption.path(of: arguments.operands[0], console)
       let model = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
@@ -41,13 +43,20 @@ enum Compare {
       var comparison = Comparison(
         model: name(path), text: name(text), context: arguments[context], threads: threads, price: pricing.machine,
         promptTokens: measurement.promptTokens, answerTokens: LevelMeasurement.answerTokens,
-        repetitions: arguments[repetitions])
+        repetitions: arguments[repetitions], method: request.method)
       let cache = LevelCache(cache: try failing { () throws(ModelStoreError) in try ModelStore() }.directory)
       console.progress("farthing: reading \(name(path))")
       let content = try failing { () throws(ModelFileError) in try LevelCache.contentKey(of: model) }
       for (number, level) in levels.enumerated() {
-        console.progress("farthing: level \(number + 1) of \(levels.count), \(level.name): making it")
-        var figures = try make(level, of: model, content, cache, threads: threads)
+        let target = cache.path(content, level, how: key)
+        if !System.isFile(target) {
+          try failing { () throws(ConversionError) in try cache.prepare() }
+          let writer = LevelWriter(
+            file: model, plan: try plan(level, model, request), request: request, threads: threads, console: console,
+            heading: "farthing: level \(number + 1) of \(levels.count), \(level.name): making it ")
+          _ = try writer.write(to: target)
+        }
+        var figures = try figures(level, target)
         console.progress("farthing: level \(number + 1) of \(levels.count), \(level.name): running it")
         try measurement.measure(&figures, &comparison)
         comparison.levels.append(figures)
@@ -84,26 +93,16 @@ enum Compare {
     path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
   }
 
-  /// The file of a level: from the cache, or made now.
-  private static func make(
-    _ level: QuantizationLevel, of model: ModelFile, _ content: SHA256Digest, _ cache: LevelCache, threads: Int
-  ) throws(CommandFailure) -> LevelFigures {
-    let path = cache.path(content, level, how: "")
-    if !System.isFile(path) {
-      do throws(ConversionError) {
-        let pool: WorkerPool
-        do { pool = try WorkerPool(threads: threads) } catch { throw .memory(error.description) }
-        try cache.prepare()
-        let converter = try Converter(
-          model, try ConversionPlan(model, level: level, allowRequantize: true), to: path, pool: pool)
-        while try converter.convertNext() != nil {}
-        try converter.finish()
-      } catch .writer(.interrupted) {
-        throw .interrupted
-      } catch {
-        throw .failed(error.description)
-      }
+  private static func plan(
+    _ level: QuantizationLevel, _ model: ModelFile, _ request: QuantizeMethod.Request
+  ) throws(CommandFailure) -> ConversionPlan {
+    try failing { () throws(ConversionError) in
+      try ConversionPlan(model, level: level, hasImportance: request.importance != nil, allowRequantize: true)
     }
+  }
+
+  /// What the file of a level says of itself.
+  private static func figures(_ level: QuantizationLevel, _ path: String) throws(CommandFailure) -> LevelFigures {
     let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
     var figures = LevelFigures(name: level.name, path: path)
     figures.fileBytes = file.fileBytes

@@ -15,6 +15,8 @@ struct Comparison {
   let promptTokens: Int
   let answerTokens: Int
   let repetitions: Int
+  /// How the levels were made.
+  let method: QuantizeMethod
   var levels: [LevelFigures] = []
 
   var unbeaten: [Bool] { LevelFigures.unbeaten(levels) }
@@ -60,6 +62,7 @@ struct Comparison {
   /// The conditions, in lines that stand above the figures.
   var conditions: [String] {
     var lines = [
+      "levels made by quantize --method \(method.rawValue)",
       "\(model), scored on \(text): \(grouped(scoredTokens)) tokens in \(grouped(chunks)) chunks of \(context); "
         + "KL against the model as it is",
       "speeds: median of \(repetitions) runs of \(promptTokens) tokens in and \(answerTokens) out, \(threads) threads, "
@@ -88,6 +91,7 @@ struct Comparison {
     json.field("tokens", scoredTokens)
     json.field("threads", threads)
     json.field("isa", isa)
+    json.field("method", method.rawValue)
     json.field("machine", price?.machine?.id)
     json.field("usd_per_hour", rate?.decimalText(per: Rate.nanosPerHour))
     json.array("levels") { json in
