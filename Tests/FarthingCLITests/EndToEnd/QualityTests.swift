@@ -62,7 +62,7 @@ import Testing
     // A tenth of the usual calibration, for the sake of time; the ladder in Benchmarks/QUALITY.md has more.
     #expect(try #require(found["random"]) < search, "\(found)")
     #expect(try #require(found["both"]) < search, "\(found)")
-    #expect(try #require(found["text"]) < 0.95 * search, "\(found)")
+    #expect(try #require(found["text"]) < 0.98 * search, "\(found)")
     print("mean divergence: \(found)")
   }
 
