@@ -123,6 +123,10 @@ let package = Package(
     .target(
       name: "PowerLoss", dependencies: ["CSQLite"], path: "Tests/PowerLoss",
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    // A process with requests but without a model, of which tests start many.
+    .executableTarget(
+      name: "LedgerWorker", dependencies: ["Metering", "Usage"], path: "Tests/LedgerWorker",
+      swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]),
     tests(of: "Metering", ["Usage", "Pricing", "PowerLoss"]),
     tests(of: "Serving", ["Usage", "Pricing", "ModelFiles", "Generation", "Tokenization", "Metering"]),
     tests(of: "FarthingCLI", ["ModelFiles", "HostileFiles", "NumericsSupport", "Pricing", "Metering", "Usage"]),

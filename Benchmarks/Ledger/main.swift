@@ -1,7 +1,8 @@
 // Measures a ledger: `swift run -c release LedgerBenchmark [REQUESTS] [FOLDER]`.
 //
 // Fills a new ledger with requests (each opened and settled, ten tags' values, a hundred users, three months) and prints
-// how long an append takes, how many bytes a request takes, and how long a report over all of them takes.
+// how long an append takes, how many bytes a request takes, how long a report over all of them takes, and what metering a
+// whole request of 128 tokens takes, with every token admitted and noted, without caps and under three of them.
 import Glibc
 import Metering
 import Usage
@@ -72,5 +73,42 @@ for dimensions: [ReportQuery.Dimension] in [[.day], [.model, .tag("team")], [.us
   let report = try ledger.report(query)
   print("report by \(dimensions.map(\.title)): \(report.lines.count) lines in \(milliseconds(nanos() - before))")
 }
+
+/// Wall and CPU time of the metering of requests with an answer of 128 tokens.
+func whole(_ name: String, _ writer: LedgerWriter, requests: Int) throws {
+  var values: [Int64] = []
+  var cpu = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu)
+  let cpuBefore = Int64(cpu.tv_sec) * 1_000_000_000 + Int64(cpu.tv_nsec)
+  for index in 0..<requests {
+    let usage = usage(index)
+    let before = nanos()
+    let request = try writer.open(
+      RequestOpening(
+        model: usage.model, promptTokens: 100, user: "user 1", tags: [("team", "1")], tokenLimit: 128, price: price))
+    request.computed(prompt: 100, cached: 0)
+    for count in 0..<128 {
+      guard try request.admit(after: count) else { break }
+      request.chose(count + 1)
+    }
+    try request.settle(usage)
+    values.append(nanos() - before)
+  }
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu)
+  percentiles("a request of 128 tokens, \(name)", values)
+  let used = Int64(cpu.tv_sec) * 1_000_000_000 + Int64(cpu.tv_nsec) - cpuBefore
+  print("  CPU time of each: \(milliseconds(used / Int64(requests)))")
+}
+
+let second = LedgerWriter(ledger, clock: { clock })
+try whole("no caps", second, requests: 2000)
+try second.postTariff(try TokenTariff(currency: "USD", uncached: 1, cached: 0, completion: 1), model: "*")
+for (cap, scope) in [
+  ("all", BudgetScope.all), ("user", .user("user 1")), ("team", .tag(key: "team", value: "1")),
+] {
+  try second.setCap(cap, scope: scope, period: .day, zone: "UTC", currency: "USD", amountPicos: 1_000_000_000_000)
+}
+try whole("three caps", second, requests: 2000)
+try second.close()
 for suffix in ["", "-wal", "-shm", ".checkpoint"] { unlink(path + suffix) }
 rmdir(path + ".writers")

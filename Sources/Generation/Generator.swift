@@ -26,6 +26,9 @@ public struct GenerationResult: Sendable {
   public var counts = TokenCounts()
   public var timings = RequestTimings()
   public var kvBytes = 0
+  /// Keys and values held, times the time that they were: bytes times milliseconds, shared blocks divided by their
+  /// sharers.
+  public var kvByteMillis: Int64 = 0
 
   public init() {}
 }

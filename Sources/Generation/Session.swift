@@ -24,6 +24,15 @@ public final class Session {
   /// Bytes of keys and values of this session.
   public var kvBytes: Int { sequence.blocks.count * engine.cache.blockBytes }
 
+  /// The same with each block divided by the sequences that share it, floored.
+  var sharedKVBytes: Int {
+    // Asked at each step, and so without a closure.
+    let (cache, bytes) = (engine.cache, engine.cache.blockBytes)
+    var sum = 0
+    for index in 0..<sequence.blocks.count { sum += bytes / max(1, cache.users(of: sequence.blocks[index])) }
+    return sum
+  }
+
   /// The blocks of the cache that hold this session's tokens.
   var blocks: [Int32] { sequence.blocks }
 

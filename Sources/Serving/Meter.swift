@@ -15,6 +15,8 @@ public final class Meter {
     public var tags: [(key: String, value: String)] = []
     /// Requests that can be under way at once.
     public var slots = 64
+    /// What asks: `run`, `batch`, `bench`.
+    public var command = "run"
 
     public init() {}
   }
@@ -40,7 +42,7 @@ public final class Meter {
     let request = try writer.open(
       RequestOpening(
         model: model, promptTokens: promptTokens, user: options.user, tags: options.tags, tokenLimit: tokenLimit,
-        price: price.flatMap { RequestPrice($0) }))
+        command: options.command, price: price.flatMap { RequestPrice($0) }))
     return request
   }
 

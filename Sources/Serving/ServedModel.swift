@@ -52,7 +52,7 @@ public final class ServedModel {
         threadNanos: threadNanos() - threadsBefore),
       memory: MemoryUse(
         peakResidentBytes: process.peakResidentBytes, weightBytes: Int64(engine.model.weightBytes),
-        kvBytes: Int64(result.kvBytes)),
+        kvBytes: Int64(result.kvBytes), kvByteMillis: result.kvByteMillis),
       finish: result.finish, model: identity, execution: ExecutionIdentity(threads: threads, isa: engine.isa),
       text: TextSize(promptBytes: Int64(promptBytes), answerBytes: Int64(result.text.count)),
       startedAtUnixNanos: startedAt, runNanos: processStart.map { Clock.nowNanos() - $0 })

@@ -23,12 +23,25 @@ public struct StepCost: Sendable {
     head = hidden * Int64(configuration.vocab)
   }
 
-  /// Multiplications of a share's rows. The last one looks at `context` positions, each one before at one less.
+  /// Multiplications of a share's rows. The last one looks at `context` positions, each one before at one less; rows of the
+  /// prompt come first.
   func weight(_ share: StepReport.Share) -> Int64 {
     let sampled = Int64(share.decodeRows + share.draftRows)
-    let rows = Int64(share.promptRows) + sampled
-    let positions = max(rows, rows * Int64(share.context) - rows * (rows - 1) / 2)
-    return layers * (rows * matrices + positions * perPosition) + sampled * head
+    return weight(rows: Int64(share.promptRows) + sampled, context: Int64(share.context)) + sampled * head
+  }
+
+  private func weight(rows: Int64, context: Int64) -> Int64 {
+    let positions = max(rows, rows * context - rows * (rows - 1) / 2)
+    return layers * (rows * matrices + positions * perPosition)
+  }
+
+  /// What of a share's nanoseconds went into its prompt, floored.
+  public func prompt(of nanos: Int64, _ share: StepReport.Share) -> Int64 {
+    let whole = weight(share)
+    guard whole > 0, share.promptRows > 0 else { return 0 }
+    let sampled = Int64(share.decodeRows + share.draftRows)
+    let part = weight(rows: Int64(share.promptRows), context: max(1, Int64(share.context) - sampled))
+    return min(nanos, Int64(Int128(nanos) * Int128(part) / Int128(whole)))
   }
 
   /// A step's nanoseconds by request, in the order of the shares: floored parts, then one more for the largest remainders,

@@ -61,8 +61,12 @@ public struct MemoryUse: Sendable, Hashable {
   public var weightBytes: Int64
   /// Keys and values of this request at their peak.
   public var kvBytes: Int64
+  /// Keys and values of this request times the time that it held them, in bytes times milliseconds; what requests share is
+  /// divided among them.
+  public var kvByteMillis: Int64
 
-  public init(peakResidentBytes: Int64 = 0, weightBytes: Int64 = 0, kvBytes: Int64 = 0) {
+  public init(peakResidentBytes: Int64 = 0, weightBytes: Int64 = 0, kvBytes: Int64 = 0, kvByteMillis: Int64 = 0) {
+    self.kvByteMillis = kvByteMillis
     self.peakResidentBytes = peakResidentBytes
     self.weightBytes = weightBytes
     self.kvBytes = kvBytes

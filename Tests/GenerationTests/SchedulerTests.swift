@@ -23,6 +23,32 @@ import Usage
     }
   }
 
+  /// Blocks that requests share count for each by its part: together they hold what there is.
+  @Test func sharedKeysAndValuesAreDividedByTheirSharers() throws {
+    let engine = try TinyModel.engine(context: 256)
+    let scheduler = Scheduler(engine)
+    var request = GenerationRequest(prompt: (0..<140).map { TokenID($0 % 50 + 3) })
+    request.ignoreEnd = true
+    request.tokenLimit = 20
+    let first = try scheduler.submit(request, observer: Recorder())
+    // The second one finds the prompt's full blocks in the cache.
+    for _ in 0..<4 { _ = scheduler.step() }
+    let second = try scheduler.submit(request, observer: Recorder())
+    for _ in 0..<4 { _ = scheduler.step() }
+    #expect(second.result.counts.cached == 128)
+    let block = engine.cache.blockBytes
+    // Two blocks in common, and one of its own for each.
+    #expect(first.session.kvBytes == 3 * block && second.session.kvBytes == 3 * block)
+    #expect(first.session.sharedKVBytes == 2 * block && second.session.sharedKVBytes == 2 * block)
+    while scheduler.step() {}
+    // Byte-milliseconds of a held block for a second and a half.
+    let alone = try scheduler.submit(request, observer: Recorder())
+    _ = scheduler.step()
+    let before = alone.result.kvByteMillis
+    alone.hold(nanos: 1_500_000_000)
+    #expect(alone.result.kvByteMillis - before == Int64(alone.session.sharedKVBytes) * 1500)
+  }
+
   @Test(arguments: TinyModel.names)
   func sameTokensAsAlone(name: String) throws {
     let seed = testSeed()

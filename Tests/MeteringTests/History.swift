@@ -16,6 +16,8 @@ struct History {
   /// For requests that stay open while others come and go.
   private var open: [(request: MeteredRequest, prompt: Int, chosen: Int)] = []
   private var invoices = 0
+  /// Every request so far.
+  private var names: [[UInt8]] = []
 
   init(seed: UInt64) throws {
     bench = try Bench()
@@ -46,6 +48,7 @@ struct History {
       }
     }
     while !open.isEmpty { try closeOne() }
+    for writer in writers { try writer.close() }
     _ = try bench.writer().recover()
   }
 
@@ -60,6 +63,7 @@ struct History {
     if below(5) == 0 { opening.price = nil }
     if below(5) == 0 { opening.price = RequestPrice(currency: "EUR", picos: Int64(below(1_000_000)), per: 777) }
     guard let request = try writer.openIfAffordable(opening) else { return }
+    names.append(request.identity.bytes)
     let cached = below(3) == 0 ? below(prompt) : 0
     request.computed(prompt: prompt, cached: cached)
     var chosen = 0
@@ -127,8 +131,13 @@ struct History {
       total: 2 * length, stolen: Int64(below(1 << 30)), requests: Int64(below(1 << 35)),
       overhead: Int64(below(1 << 33)),
       other: Int64(below(1 << 34)), wasted: Int64(below(1 << 34)))
+    var shares: [(request: [UInt8], cpuNanos: Int64)] = []
+    for name in Set((0..<below(4)).compactMap { _ in names.isEmpty ? nil : names[below(names.count)] }) {
+      shares.append((name, Int64(below(1 << 34) + 1)))
+    }
     let event = IntervalRecorded(
-      machine: "box", boot: Hashing.random(16), start: start, stop: start + length, vcpus: 2, time: time, shares: [])
+      machine: "box", boot: Hashing.random(16), start: start, stop: start + length, vcpus: 2, time: time,
+      shares: shares)
     try writers[0].transaction { (appender) throws(LedgerError) in try appender.append(event) }
     bench.clock.set(start + length)
   }
@@ -137,10 +146,14 @@ struct History {
     invoices += 1
     guard invoices < 4 else { return }
     let start = Self.begin + Int64(invoices * 3) * Self.hour
+    // The second line of an hour is a credit; one line is for days, which no period of the test takes whole.
     try writers[0].importInvoice([
       InvoiceLine(
-        invoice: "A", line: "\(invoices)", machine: "box", currency: "USD", start: start, stop: start + 3 * Self.hour,
-        picos: Int64(below(1 << 40)) - 1000)
+        invoice: "A", line: "\(invoices)", machine: "box", currency: "USD", start: start,
+        stop: start + (invoices == 3 ? 1000 : 4) * Self.hour, picos: Int64(below(1 << 40)) - 1000),
+      InvoiceLine(
+        invoice: "A", line: "\(invoices) credit", machine: "box", currency: "USD", start: start,
+        stop: start + Self.hour, picos: -Int64(below(1 << 38))),
     ])
   }
 
@@ -181,7 +194,18 @@ struct History {
         "amounts": Dictionary(uniqueKeysWithValues: zip(names, allocation.amounts.map { Amount.text($0) })),
       ]
     }
+    let (from, to) = periods()[0]
+    let costs = try LoadedCosts(ledger.connection, from: from, to: to, now: to - 1)
+    var requests: [String: Any] = [:]
+    for (row, share) in costs.shares {
+      let event = try ledger.connection.first(.event, .integer(row)) { (row) throws(LedgerError) in
+        try RequestOpened(try StoredEvent(row).fields())
+      }
+      requests[Hex.text(event?.request ?? [])] = Amount.text(share.picos["USD"] ?? 0)
+    }
+    let serving = costs.machines.reduce(Int64(0)) { $0 + $1.requestPicos }
     return [
+      "requests": requests, "loaded": ["box|\(from)|\(to)": Amount.text(serving)],
       "heads": try ledger.heads().map(\.description).sorted(), "open": [String](), "days": days, "caps": caps,
       "allocations": allocations,
     ]

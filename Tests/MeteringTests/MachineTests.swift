@@ -9,7 +9,7 @@ import Usage
   /// 2026-11-25 12:00 UTC.
   private static let noon: Int64 = 1_795_608_000_000_000_000
 
-  private static func record(until: Int64? = nil) -> MachineRecord {
+  static func record(until: Int64? = nil) -> MachineRecord {
     // $0.0208 an hour, two vCPUs, from 10:00 on.
     MachineRecord(
       machine: "box", type: "t3.small", currency: "USD", provisionedAt: noon - 2 * hour, retiredAt: until, vcpus: 2,
@@ -131,9 +131,74 @@ import Usage
     #expect(billed.actualPicos == 150_000_000_007 && billed.variancePicos == 150_000_000_007 - 145_600_000_000)
     #expect(billed.amounts.reduce(0, +) == 150_000_000_007)
     #expect(billed.otherLines.map(\.line) == ["2, disk"])
-    #expect(throws: LedgerError.self) {
-      try writer.ledger.allocation(machine: "box", from: Self.noon, to: Self.noon + Self.hour)
+    // Hours of a line that reaches over them add up to it, and so do days of the disk's month.
+    var sum: Int64 = 0
+    for hour in -2..<5 {
+      let from = Self.noon + Int64(hour) * Self.hour
+      let one = try writer.ledger.allocation(machine: "box", from: from, to: from + Self.hour)
+      #expect(one.amounts.reduce(0, +) == one.basisPicos && one.billedHours == 1)
+      sum += one.basisPicos
     }
+    #expect(sum == 150_000_000_007)
+    var disk: Int64 = 0
+    for day in 0..<30 {
+      let from = Self.noon - 12 * Self.hour + Int64(day - 24) * 24 * Self.hour
+      let one = try writer.ledger.allocation(machine: "box", from: from, to: from + 24 * Self.hour)
+      disk += one.otherLines.reduce(0) { $0 + $1.picos }
+    }
+    #expect(disk == 1_500_000_000_000)
+    try writer.ledger.verify()
+  }
+
+  /// The law over everything: requests' fully loaded costs, hours that nobody asked in, other programs, unobserved time
+  /// and the other lines are the invoice.
+  @Test func everyCentOfTheInvoiceIsSomewhere() throws {
+    let bench = try Bench()
+    let writer = try bench.writer()
+    try writer.addMachine(Self.record(until: Self.noon + 5 * Self.hour))
+    bench.clock.set(Self.noon)
+    var requests: [[UInt8]] = []
+    for index in 0..<7 {
+      let opening = Sample.opening(tags: [("team", index % 2 == 0 ? "blue" : "red")])
+      requests.append(try Sample.request(writer, opening).bytes)
+    }
+    var random = SplitMix(state: 5)
+    for minute in 0..<150 where minute % 5 != 0 {
+      let start = Self.noon + Int64(minute) * 60_000_000_000
+      let time = MachineTime(
+        total: 120_000_000_000, stolen: Int64(random.next() % 9_000_000_000), requests: 31_000_000_000,
+        overhead: Int64(random.next() % 9_000_000_001), other: Int64(random.next() % 20_000_000_003), wasted: 5)
+      let shares = minute < 60 || minute > 120 ? requests.filter { _ in random.next() % 2 == 0 } : []
+      let event = IntervalRecorded(
+        machine: "box", boot: Hashing.random(16), start: start, stop: start + 60_000_000_000, vcpus: 2, time: time,
+        shares: shares.map { ($0, Int64(random.next() % 1_000_003) + 1) })
+      try writer.transaction { (appender) throws(LedgerError) in try appender.append(event) }
+    }
+    let csv = """
+      invoice,line,machine,start,end,currency,amount
+      A1,1,box,2026-11-25T10:00:00Z,2026-11-25T17:00:00Z,USD,0.150000000007
+      A1,credit,box,2026-11-25T12:00:00Z,2026-11-25T14:00:00Z,USD,-0.003000000001
+      A1,disk,,2026-11-25,2026-11-26,USD,1.5
+      """
+    try writer.importInvoice(try InvoiceCSV.read(Array(csv.utf8)))
+    var query = ReportQuery()
+    query.dimensions = [.tag("team")]
+    query.now = Self.noon + 10 * Self.hour
+    let report = try writer.ledger.report(query)
+    let machine = try #require(report.machines.first)
+    let loaded = report.lines.reduce(Int64(0)) { $0 + ($1.figures.allocated["USD"] ?? 0) }
+    #expect(report.lines.map(\.figures.provisionalRequests) == [0, 0] && report.lines.count == 2)
+    #expect(loaded == machine.requestPicos && loaded > 0 && machine.unaskedPicos > 0)
+    #expect(machine.basisPicos == 147_000_000_006 && machine.billedHours == 7 && machine.hours == 7)
+    #expect(
+      machine.requestPicos + machine.unaskedPicos + machine.otherPicos + machine.unobservedPicos == machine.basisPicos)
+    let whole = try writer.ledger.allocation(
+      machine: "box", from: Self.noon - 12 * Self.hour, to: Self.noon + 12 * Self.hour)
+    let invoice = Int64(147_000_000_006 + 1_500_000_000_000)
+    #expect(whole.amounts.reduce(0, +) + whole.otherLines.reduce(0) { $0 + $1.picos } == invoice)
+    // The hour that is under way is provisional.
+    query.now = Self.noon + Self.hour / 2
+    #expect(try writer.ledger.report(query).lines.map(\.figures.provisionalRequests).reduce(0, +) > 0)
     try writer.ledger.verify()
   }
 

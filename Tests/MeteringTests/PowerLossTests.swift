@@ -22,7 +22,7 @@ import Testing
     let ledger = try open(bench, .normal).ledger
     try ledger.verify()
     var names: [String] = []
-    try ledger.connection.each(.closingsAfter, .integer(0)) { (row) throws(LedgerError) in
+    try ledger.connection.each(.endingsAfter, .integer(0)) { (row) throws(LedgerError) in
       names.append(Hex.text(try Closing(try StoredEvent(row).fields()).request))
     }
     return names

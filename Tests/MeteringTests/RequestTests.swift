@@ -38,7 +38,60 @@ import Usage
     #expect(try writer.ledger.totals(ofDayAt: bench.clock.now)["USD"]?.marginalPicos == 260_000)
     try writer.close()
     #expect(Files.names(in: writer.ledger.writersDirectory) == [])
-    #expect(try writer.ledger.verify().events == 3)
+    // The chain's begin, the request's two, and what the process used.
+    #expect(try writer.ledger.verify().events == 4)
+  }
+
+  @Test func whatAProcessUsedIsItsRequestsAndItsOverheadExactly() throws {
+    let bench = try Bench()
+    let writer = try bench.writer()
+    var charged: Int64 = 0
+    for index in 0..<3 {
+      let before = Files.processCPUNanos()
+      let request = try writer.open(Sample.opening())
+      request.computed(prompt: 10, cached: 0)
+      let spent = Files.processCPUNanos() - before
+      let usage = Sample.usage(cpuNanos: spent + Int64(index))
+      try request.settle(usage)
+      charged += usage.cpu.requestNanos
+    }
+    let lower = Files.processCPUNanos()
+    try writer.close()
+    let upper = Files.processCPUNanos()
+    let time = try writer.ledger.processTime()
+    #expect(time.requestNanos == charged && time.requestNanos + time.overheadNanos == time.cpuNanos)
+    // The kernel's own account of the whole process; other tests run in it meanwhile.
+    #expect(lower <= time.cpuNanos && time.cpuNanos <= upper)
+    // A second end counts only what came since.
+    try Sample.request(writer)
+    try writer.close()
+    let both = try writer.ledger.processTime()
+    #expect(both.requestNanos == charged + 90_000_000 && both.cpuNanos > time.cpuNanos)
+    #expect(both.cpuNanos <= Files.processCPUNanos())
+    try writer.ledger.verify()
+  }
+
+  @Test func theDeadsTimeIsWrittenDownBySomebodyElse() throws {
+    let bench = try Bench()
+    var said: Int64 = 0
+    do {
+      let writer = try bench.writer()
+      try Sample.request(writer, Sample.opening(), Sample.usage(cpuNanos: 700))
+      let request = try writer.open(Sample.opening())
+      request.used(cpuNanos: 5_000, promptNanos: 2_000)
+      request.chose(1)
+      said = Files.processCPUNanos()
+    }
+    let survivor = try bench.writer()
+    #expect(try survivor.recover() == 1)
+    let time = try survivor.ledger.processTime()
+    #expect(time.requestNanos == 5_700 && time.cpuNanos <= said && time.cpuNanos > said / 2)
+    var parts: [Int64] = []
+    try survivor.ledger.connection.each(.reportAllRows) { row in parts.append(row.integer(17)) }
+    #expect(parts.count == 2 && (0...700).contains(parts[0]) && parts[1] == 2_000)
+    #expect(try survivor.recover() == 0)
+    #expect(try survivor.ledger.processTime() == time)
+    try survivor.ledger.verify()
   }
 
   @Test func theDeadAreClosedWithExactCounts() throws {
@@ -107,19 +160,20 @@ import Usage
     for count in 1...9 {
       file.write(
         Metering.Progress(
-          request: requests[1], leased: 64, prompt: 7, cached: 1, completion: Int64(count), cpuNanos: 5), slot: 1
-      )
+          request: requests[1], leased: 64, prompt: 7, cached: 1, completion: Int64(count), cpuNanos: 5,
+          promptCPUNanos: 3), slot: 1, processNanos: 77)
     }
     var bytes = try #require(Files.read(file.path))
     let expected = [
       Metering.Progress(request: requests[0]),
-      Metering.Progress(request: requests[1], leased: 64, prompt: 7, cached: 1, completion: 9, cpuNanos: 5),
+      Metering.Progress(
+        request: requests[1], leased: 64, prompt: 7, cached: 1, completion: 9, cpuNanos: 5, promptCPUNanos: 3),
     ]
-    #expect(ProgressFile.parse(bytes)?.requests == expected)
+    #expect(ProgressFile.parse(bytes)?.requests == expected && ProgressFile.parse(bytes)?.processNanos == 77)
     // The copy that does not count may hold anything.
-    let place = 64 + 128
-    let other = place + 16 + Int((bytes[place] & 1) ^ 1) * 56
-    for index in other..<other + 56 { bytes[index] = 0xEE }
+    let place = 64 + 192
+    let other = place + 64 + Int((bytes[place] & 1) ^ 1) * 64
+    for index in other..<other + 64 { bytes[index] = 0xEE }
     #expect(ProgressFile.parse(bytes)?.requests == expected)
     file.end(slot: 0)
     #expect(try ProgressFile.parse(#require(Files.read(file.path)))?.requests.count == 1)
@@ -162,6 +216,6 @@ import Usage
     }
     #expect(failures.all == [])
     let verified = try bench.ledger().verify()
-    #expect(verified.requests == 120 && verified.chains == 6 && verified.events == 246)
+    #expect(verified.requests == 120 && verified.chains == 6 && verified.events == 252)
   }
 }

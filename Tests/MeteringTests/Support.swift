@@ -35,6 +35,7 @@ final class TestClock: Sendable {
 
 enum Sample {
   static let model = ModelIdentity(name: "tiny", sha256: nil, quantization: "Q4_0")
+  static let unlimited = ModelIdentity(name: "unlimited", sha256: nil, quantization: "F16")
   /// $0.0208 an hour over two vCPUs.
   static let price = RequestPrice(currency: "USD", picos: 13, per: 4500)
 

@@ -30,7 +30,7 @@ enum Batch {
       let start = Clock.nowNanos()
       let pricing = try RunOptions.pricing(arguments)
       let template = try RunOptions.readTemplate(arguments)
-      let meter = try MeterOptions.meter(arguments, slots: 2 * (arguments[parallel] ?? widest))
+      let meter = try MeterOptions.meter(arguments, slots: 2 * (arguments[parallel] ?? widest), command: "batch")
       let (inPath, outPath) = (arguments.operands[0], arguments.operands[1])
       let input = BatchInput(try System.readAll(inPath))
       guard !input.lines.isEmpty else { throw .failed("'\(printable(inPath))' has no requests") }

@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Metering
 import ModelFiles
 import Tokenization
 import Transformers
@@ -29,21 +30,24 @@ enum Bench {
     name: "bench", summary: "measure prefill, decode and batched decode beside this machine's ceilings",
     about: """
       Every speed is held against what was measured in the same run: how fast memory is read, and how many products are \
-      added in registers. Decoding includes the output head and the choice of the token, and goes past end tokens.
+      added in registers. Decoding includes the output head and the choice of the token, and goes past end tokens. Each \
+      sample is a request of the ledger.
       """,
     options: [
       ModelOption.model, threads, prompts, answers, depths, sequences, repetitions, coldStarts, baseline, peer,
       EngineOptions.batchThreads, EngineOptions.batch, EngineOptions.keyType, EngineOptions.valueType,
       EngineOptions.isa,
-    ],
+    ] + RunOptions.machine + MeterOptions.all,
     run: { (arguments, console) throws(CommandFailure) in
       let earlier = try arguments[baseline].map { (path) throws(CommandFailure) in try BenchBaseline(path: path) }
+      let meter = try BenchMeter(arguments)
       let path = try ModelOption.path(arguments, console)
       Interrupt.watch()
       var report = try BenchReport(path: path, kernels: EngineOptions.kernels(arguments))
       let host = Host()
       let before = (time: host.processorTime, throttled: host.throttledNanos)
-      for count in arguments[threads] { try measure(path, threads: count, arguments, console, &report) }
+      for count in arguments[threads] { try measure(path, threads: count, arguments, console, meter, &report) }
+      try failing { () throws(LedgerError) in try meter?.close() }
       console.progress("")
       if let start = before.time { report.stealShare = host.processorTime?.stealShare(since: start) }
       if let start = before.throttled { report.throttledNanos = host.throttledNanos.map { $0 - start } }
@@ -55,7 +59,8 @@ enum Bench {
     })
 
   private static func measure(
-    _ path: String, threads: Int, _ arguments: Arguments, _ console: Console, _ report: inout BenchReport
+    _ path: String, threads: Int, _ arguments: Arguments, _ console: Console, _ meter: BenchMeter?,
+    _ report: inout BenchReport
   ) throws(CommandFailure) {
     let cases = BenchmarkCase.all(
       prefill: arguments[prompts], decode: arguments[answers], depths: arguments[depths],
@@ -67,6 +72,7 @@ enum Bench {
     let start = Clock.nowNanos()
     let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
     let engine = try failing { () throws(GenerationError) in try Engine(file, options) }
+    let identity = ModelOption.identity(path, file)
     let loadNanos = Clock.nowNanos() - start
     console.progress("farthing: measuring what this machine can do, \(threads) threads")
     let ceilings = try failing { () throws(SystemError) in
@@ -84,7 +90,7 @@ enum Bench {
         console.progress(
           "farthing: round \(round) of \(arguments[repetitions]): \(test.test.rawValue) \(test.tokens) "
             + "at depth \(test.depth), \(test.batch) sequences, \(threads) threads")
-        try failing { () throws(GenerationError) in try benchmark.sample(index, warmUp: round == 0) }
+        try BenchMeter.sample(benchmark, index, warmUp: round == 0, model: identity, threads, meter)
         if round > 0, let rival, let speed = try rival.sample(test) { rivalSamples[index].append(speed) }
       }
     }

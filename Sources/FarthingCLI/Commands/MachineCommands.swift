@@ -128,7 +128,9 @@ enum MachineCommands {
         + UTCTime.text(unixNanos: allocation.stop))
     try console.out.line("expected  \(text(allocation.expectedPicos))")
     if let actual = allocation.actualPicos, let variance = allocation.variancePicos {
-      try console.out.line("billed    \(text(actual)), \(text(variance)) off")
+      let isWhole = allocation.billedHours >= allocation.paidHours
+      let rest = isWhole ? "" : "; \(allocation.billedHours) of \(allocation.paidHours) hours, the others as expected"
+      try console.out.line("billed    \(text(actual)), \(text(variance)) off" + rest)
     } else {
       try console.out.line("billed    no invoice imported: the parts below add up to what is expected")
     }
@@ -198,13 +200,20 @@ enum MachineCommands {
     json.field("until", machine.retiredAt.map { UTCTime.text(unixNanos: $0) })
   }
 
+  private static func basis(_ allocation: Allocation) -> String {
+    if allocation.billedHours == 0 { return "expected" }
+    return allocation.billedHours >= allocation.paidHours ? "invoice" : "invoice, expected where none"
+  }
+
   private static func write(_ allocation: Allocation, to json: inout JSONWriter) {
     func text(_ picos: Int64) -> String { Money(picos: picos).decimalText }
     json.field("machine", allocation.machine.machine)
     json.field("since", UTCTime.text(unixNanos: allocation.start))
     json.field("until", UTCTime.text(unixNanos: allocation.stop))
     json.field("currency", allocation.machine.currency)
-    json.field("basis", allocation.actualPicos == nil ? "expected" : "invoice")
+    json.field("basis", basis(allocation))
+    json.field("paid_hours", allocation.paidHours)
+    json.field("billed_hours", allocation.billedHours)
     json.field("expected", text(allocation.expectedPicos))
     json.field("actual", allocation.actualPicos.map { text($0) })
     json.field("variance", allocation.variancePicos.map { text($0) })

@@ -15,12 +15,15 @@ enum MeterOptions {
   static let all: [any DeclaredOption] = [RunOptions.tag, user, durability, onAlert, without]
 
   /// The meter that the options ask for; nil for none.
-  static func meter(_ arguments: Arguments, slots: Int = 64) throws(CommandFailure) -> Meter? {
+  static func meter(
+    _ arguments: Arguments, slots: Int = 64, command: String = "run"
+  ) throws(CommandFailure) -> Meter? {
     if arguments[without] { return nil }
     var options = Meter.Options()
     options.durability = arguments[durability]
     options.onAlert = arguments[onAlert]
     options.slots = slots
+    options.command = command
     options.user = arguments[user]
     options.tags = try RunOptions.tags(arguments)
     return try failing { () throws(LedgerError) in try Meter(options) }

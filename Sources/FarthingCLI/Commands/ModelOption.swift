@@ -2,6 +2,8 @@ import Generation
 import ModelFiles
 import Serving
 import Tokenization
+import Transformers
+import Usage
 
 /// The option that names a model, shared by every command that needs one.
 enum ModelOption {
@@ -57,6 +59,19 @@ enum ModelOption {
     }
   }
 
+  /// As people know the model at a path, and its checksum where that is known.
+  private static func name(of path: String) -> (name: String, sha256: String?) {
+    let known = (try? ModelStore())?.knownModel(at: path)
+    let last = path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
+    return (known?.name ?? last, known?.sha256.description)
+  }
+
+  /// What a usage record calls a model.
+  static func identity(_ path: String, _ file: ModelFile) -> ModelIdentity {
+    let (name, sha256) = name(of: path)
+    return ModelIdentity(name: name, sha256: sha256, quantization: Model.quantization(of: file))
+  }
+
   /// That model, loaded with the options of the command line, as `change` leaves them.
   static func served(
     _ arguments: Arguments, _ console: Console, context: Int? = nil,
@@ -66,10 +81,9 @@ enum ModelOption {
     var options = try EngineOptions.engineOptions(arguments)
     if let context { options.context = context }
     change(&options)
-    let known = (try? ModelStore())?.knownModel(at: path)
-    let name = known?.name ?? path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
+    let (name, sha256) = name(of: path)
     do {
-      return try ServedModel(path: path, name: name, sha256: known?.sha256.description, options: options)
+      return try ServedModel(path: path, name: name, sha256: sha256, options: options)
     } catch .model(.system(let error)) {
       // What was admitted by the memory that there is may still be more than this process is allowed to address.
       let limit = System.addressSpaceLimit().map { "; it may use \(readableBytes($0)) of address space (ulimit -v)" }

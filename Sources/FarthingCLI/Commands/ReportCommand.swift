@@ -22,23 +22,32 @@ enum ReportCommand {
   private static let against = Option.text(
     "--against", value: "A,B", help: "what these hosted models would have charged for the same tokens")
 
+  private static let bytesPerToken = Option.text(
+    "--api-bytes-per-token", value: "X",
+    help: "bytes a token of their tokeniser in a sample of such text; else the same count of tokens is assumed")
+  private static let asOf = Option.text(
+    "--as-of", value: "DATE", help: "list prices of --against and --what-if of this day (default: of each request's)")
   private static let whatIf = Option.text(
     "--what-if", value: "TYPE", help: "the marginal cost on this machine of `vms`; the same CPU time is assumed")
 
   private static let command = Command(
     name: "report", summary: "what requests took and cost, by day, model, tag or user",
     about: """
-      Costs are marginal: CPU time of the requests alone, which flatters self-hosting. Good tokens are those of requests \
+      Costs are on two bases. Marginal: CPU time of the requests alone, which flatters self-hosting. Allocated, where \
+      `machine record` has watched: all that serving took in the hours of the requests, idle time included, by their CPU \
+      time; with the lines below the table it adds up to what is owed for the machine. Good tokens are those of requests \
       that met the latency limits of --goodput. Latencies are at the 50th and 99th percentile.
       """,
-    options: [by, since, until, format, preset, against, whatIf],
+    options: [by, since, until, format, preset, against, bytesPerToken, asOf, whatIf],
     run: { (arguments, console) throws(CommandFailure) in
       let query = try query(arguments)
       let compared = try comparison(arguments)
       let other = try otherMachine(arguments)
       let writer = try LedgerCommands.open()
       let report = try failing { () throws(LedgerError) in try writer.ledger.report(query) }
-      let view = ReportView(report: report, compared: compared, other: other)
+      let ratio = try tokenRatio(arguments, report)
+      let day = try date(arguments[asOf], "--as-of")
+      let view = ReportView(report: report, compared: compared, ratio: ratio, day: day, other: other)
       if arguments[Command.json] { return try console.json { view.write(into: &$0) } }
       switch arguments[format] {
       case .csv: for line in view.csv() { try console.out.write(line + "\r\n") }
@@ -70,7 +79,7 @@ enum ReportCommand {
     return query
   }
 
-  private static func date(_ text: String?, _ option: String) throws(CommandFailure) -> Int64? {
+  static func date(_ text: String?, _ option: String) throws(CommandFailure) -> Int64? {
     guard let text else { return nil }
     guard let date = CivilDate(text) else {
       throw .usage("option \(option): '\(text)' is not a day such as 2026-01-31")
@@ -78,11 +87,20 @@ enum ReportCommand {
     return Int64(date.dayNumber) * 86_400_000_000_000
   }
 
+  /// Their tokens for each of ours, in millionths; nil where nobody said how they count.
+  private static func tokenRatio(_ arguments: Arguments, _ report: Report) throws(CommandFailure) -> Int64? {
+    guard let text = arguments[bytesPerToken] else { return nil }
+    let bytes = report.lines.reduce(Int64(0)) { $0 + $1.figures.textBytes }
+    let tokens = report.lines.reduce(Int64(0)) { $0 + $1.figures.textTokens }
+    return try TokenRatio.millionths(bytes: bytes, tokens: tokens, bytesPerToken: text)
+  }
+
   private static func otherMachine(_ arguments: Arguments) throws(CommandFailure) -> HourlyPrice? {
     guard let name = arguments[whatIf] else { return nil }
     do {
       let choice = PriceChoice(vm: name, against: "none", localVCPUs: 1)
-      guard let price = try ReceiptPricing(choice, at: Clock.unixNanos()).machine else {
+      let day = try date(arguments[asOf], "--as-of")
+      guard let price = try ReceiptPricing(choice, at: day ?? Clock.unixNanos()).machine else {
         throw PricingError.noPrice(name: name, kind: "on demand")
       }
       return price
@@ -108,6 +126,10 @@ enum ReportCommand {
 struct ReportView {
   let report: Report
   let compared: [HostedModel]
+  /// Tokens that hosted models count for each of ours, in millionths; nil where the same count is assumed.
+  let ratio: Int64?
+  /// The day of the list prices, nanoseconds since 1970; nil for the day of each request.
+  let day: Int64?
   /// What a vCPU would cost on another machine.
   let other: HourlyPrice?
 
@@ -120,7 +142,8 @@ struct ReportView {
     ]
     let hasCharges = report.lines.contains { $0.figures.charged > 0 }
     let numbers =
-      titles + (hasCharges ? ["charged", "over cost"] : []) + compared.map { String($0.shortName) }
+      titles + (report.machines.isEmpty ? [] : ["allocated"]) + (hasCharges ? ["charged", "over cost"] : [])
+      + compared.map { String($0.shortName) }
       + (other == nil ? [] : ["what if"])
     var table = Table(
       columns: report.query.dimensions.map { .init(title: $0.title) }
@@ -137,6 +160,7 @@ struct ReportView {
       cells.append(share(figures.goodTokens, of: figures.tokens))
       cells.append(marginal(line))
       cells.append(figures.marginalPerMillion(of: figures.tokens).map { text($0, line.currency) } ?? "-")
+      if !report.machines.isEmpty { cells.append(allocated(figures)) }
       if hasCharges {
         cells.append(figures.charged > 0 ? text(figures.charge, line.currency) : "-")
         cells.append(figures.recovery.map { text($0, line.currency) } ?? "-")
@@ -153,21 +177,55 @@ struct ReportView {
     let open = report.lines.reduce(0) { $0 + $1.figures.open }
     let lost = report.lines.reduce(0) { $0 + $1.figures.lost }
     let unpriced = report.lines.reduce(0) { $0 + $1.figures.totals.unpriced }
-    if open > 0 { notes.append("\(grouped(open)) requests under way are in no figure") }
-    if lost > 0 { notes.append("\(grouped(lost)) requests were lost with their process; their tokens count") }
-    if unpriced > 0 { notes.append("\(grouped(unpriced)) requests have no price and are in no cost") }
-    if report.cutRequests > 0 { notes.append("\(grouped(report.cutRequests)) requests were pruned and are not shown") }
+    if open > 0 { notes.append("under way and in no figure: \(count(open))") }
+    if lost > 0 { notes.append("lost with their process, with the tokens that they had: \(count(lost))") }
+    if unpriced > 0 { notes.append("without a price and in no cost: \(count(unpriced))") }
+    if report.cutRequests > 0 { notes.append("pruned and not shown: \(count(report.cutRequests))") }
     if report.lines.isEmpty {
       notes.append("no requests")
     } else {
-      notes.append("marginal: CPU time of the requests alone; it flatters self-hosting (no recorder of machine time)")
+      let recorder = report.machines.isEmpty ? " (no recorder of machine time: see `farthing help machine`)" : ""
+      notes.append("marginal: CPU time of the requests alone; it flatters self-hosting" + recorder)
+    }
+    notes += allocationNotes()
+    if report.processes.cpuNanos > 0 {
+      let time = report.processes
+      notes.append(
+        "processes: \(seconds(time.cpuNanos)) of CPU time = \(seconds(time.requestNanos)) of requests + "
+          + "\(seconds(time.overheadNanos)) overhead")
     }
     if let other {
       let name = other.machine?.id ?? "that machine"
       notes.append("what if: on \(name) at \(other.kind.rawValue) price, marginal; the same CPU time is assumed")
     }
-    if !compared.isEmpty { notes.append("hosted: the same tokens at list prices; same count assumed") }
+    if !compared.isEmpty { notes.append("hosted: the same text at list prices\(dayText); \(basisText)") }
     return notes
+  }
+
+  private func count(_ requests: Int64) -> String { requests == 1 ? "1 request" : "\(grouped(requests)) requests" }
+  private func seconds(_ nanos: Int64) -> String { FixedPoint.text(nanos, decimals: 9, trimmed: true) + " s" }
+
+  /// The parts of what is owed for each machine; they add up to it.
+  private func allocationNotes() -> [String] {
+    let provisional = report.lines.reduce(0) { $0 + $1.figures.provisionalRequests }
+    var notes = report.machines.map { machine in
+      func part(_ picos: Int64) -> String { text(picos, machine.machine.currency) }
+      return "\(printable(machine.machine.machine)): \(part(machine.basisPicos)) "
+        + (machine.billedHours == machine.hours ? "billed" : machine.billedHours > 0 ? "partly billed" : "expected")
+        + " = \(part(machine.requestPicos)) in hours of requests + \(part(machine.unaskedPicos)) in hours without any"
+        + " + \(part(machine.otherPicos)) other programs + \(part(machine.unobservedPicos)) unobserved"
+    }
+    if provisional > 0 {
+      notes.append("allocated is provisional, since their hour is not over: \(count(provisional))")
+    }
+    return notes
+  }
+
+  private func allocated(_ figures: ReportFigures) -> String {
+    guard figures.allocatedRequests > 0 else { return "unobserved" }
+    let parts = figures.allocated.sorted { $0.key < $1.key }.map { text($0.value, $0.key) }
+    let isWhole = figures.allocatedRequests == figures.totals.requests + figures.open
+    return parts.joined(separator: " + ") + (isWhole ? "" : " +?")
   }
 
   private func cost(_ cpuNanos: Int64, on price: HourlyPrice) -> Money? {
@@ -193,14 +251,29 @@ struct ReportView {
     FixedPoint.quotient(nanos, by: 1_000_000, decimals: nanos < 10_000_000 ? 1 : 0) + " ms"
   }
 
+  private var dayText: String { day.map { " of \(CivilDate(unixNanos: $0))" } ?? "" }
+
+  private var basisText: String {
+    guard let ratio else { return "same count of tokens assumed" }
+    return "their tokens by ratio, \(FixedPoint.text(ratio, decimals: 6, trimmed: true)) for each of ours"
+  }
+
+  /// Our count as they would have counted it, to the nearest token.
+  private func theirs(_ tokens: Int64) -> Int {
+    guard let ratio else { return Int(tokens) }
+    return Int(clamping: (Int128(tokens) * Int128(ratio) + 500_000) / 1_000_000)
+  }
+
   /// What a hosted model would have charged for requests of these sizes; nil where it has no price for one of them.
   private func hosted(_ model: HostedModel, _ sizes: [RequestSize: Int64]) -> Money? {
     var total: Int128 = 0
     var currency = Currency.usd
     for (size, count) in sizes {
       let request = HostedRequest(
-        tokens: TokenCounts(prompt: Int(size.prompt), cached: Int(size.cached), completion: Int(size.completion)))
-      guard let money = (try? model.quote(request, at: size.hour * 3_600_000_000_000))?.money else { return nil }
+        tokens: TokenCounts(
+          prompt: theirs(size.prompt), cached: theirs(size.cached), completion: theirs(size.completion)))
+      let hour = day.map { $0 / 3_600_000_000_000 + size.hour % 24 } ?? size.hour
+      guard let money = (try? model.quote(request, at: hour * 3_600_000_000_000))?.money else { return nil }
       total += Int128(money.picos) * Int128(count)
       currency = money.currency
     }
@@ -213,7 +286,8 @@ struct ReportView {
     "currency", "requests", "lost", "open", "prompt_tokens", "cached_tokens", "completion_tokens", "good_requests",
     "good_tokens", "cpu_seconds", "ttft_p50_ms", "ttft_p90_ms", "ttft_p99_ms", "tpot_p50_ms", "tpot_p90_ms",
     "tpot_p99_ms", "total_p50_ms", "total_p90_ms", "total_p99_ms", "unpriced_requests", "marginal",
-    "marginal_per_million", "marginal_per_million_good", "charged", "over_recovery",
+    "marginal_per_million", "marginal_per_million_good", "charged", "over_recovery", "allocated", "allocated_requests",
+    "provisional_requests",
   ]
 
   /// The values of a line in the order of `columns`; nil is unknown.
@@ -237,7 +311,12 @@ struct ReportView {
       isPriced ? totals.marginalPicos : nil, figures.marginalPerMillion(of: figures.tokens),
       figures.marginalPerMillion(of: figures.goodTokens), figures.charged > 0 ? figures.charge : nil, figures.recovery,
     ]
-    return values + amounts.map { $0.map { Money(picos: $0).decimalText } }
+    values += amounts.map { $0.map { Money(picos: $0).decimalText } }
+    let allocated = figures.allocated.sorted { $0.key < $1.key }.map {
+      "\(Money(picos: $0.value).decimalText) \($0.key)"
+    }
+    values.append(allocated.isEmpty ? nil : allocated.joined(separator: " + "))
+    return values + [figures.allocatedRequests, figures.provisionalRequests].map { String($0) }
   }
 
   func csv() -> [String] {
@@ -260,8 +339,19 @@ struct ReportView {
   }
 
   func write(into json: inout JSONWriter) {
-    json.field("basis", "marginal")
+    json.array("bases") { json in
+      json.value("marginal")
+      if !report.machines.isEmpty { json.value("allocated") }
+    }
     json.field("pruned_requests", report.cutRequests)
+    json.object("processes") { json in
+      json.field("cpu_seconds", report.processes.cpuNanos, decimals: 9)
+      json.field("request_cpu_seconds", report.processes.requestNanos, decimals: 9)
+      json.field("overhead_cpu_seconds", report.processes.overheadNanos, decimals: 9)
+    }
+    json.array("machines") { json in
+      for machine in report.machines { json.object { write(machine, into: &$0) } }
+    }
     json.array("by") { json in for dimension in report.query.dimensions { json.value(dimension.title) } }
     json.array("lines") { json in
       for line in report.lines {
@@ -273,6 +363,19 @@ struct ReportView {
         }
       }
     }
+  }
+
+  private func write(_ machine: MachineSpending, into json: inout JSONWriter) {
+    json.field("machine", machine.machine.machine)
+    json.field("currency", machine.machine.currency)
+    json.field("hours", machine.hours)
+    json.field("billed_hours", machine.billedHours)
+    let parts = [
+      ("owed", machine.basisPicos), ("hours_of_requests", machine.requestPicos),
+      ("hours_without_requests", machine.unaskedPicos), ("other_programs", machine.otherPicos),
+      ("unobserved", machine.unobservedPicos),
+    ]
+    for (name, picos) in parts { json.field(name, Money(picos: picos).decimalText) }
   }
 
   /// Amounts are decimal text, counts and milliseconds numbers.
@@ -292,6 +395,17 @@ struct ReportView {
     json.field("good_requests", figures.goodRequests)
     json.field("good_tokens", figures.goodTokens)
     json.field("cpu_seconds", figures.totals.cpuNanos, decimals: 9)
+    json.field("prompt_cpu_seconds", figures.promptCPUNanos, decimals: 9)
+    json.array("allocated") { json in
+      for (currency, picos) in figures.allocated.sorted(by: { $0.key < $1.key }) {
+        json.object { json in
+          json.field("currency", currency)
+          json.field("amount", Money(picos: picos).decimalText)
+        }
+      }
+    }
+    json.field("allocated_requests", figures.allocatedRequests)
+    json.field("provisional_requests", figures.provisionalRequests)
     for (name, latency) in [
       ("ttft_ms", figures.firstToken), ("time_per_output_token_ms", figures.perToken), ("total_ms", figures.total),
     ] {
@@ -311,7 +425,8 @@ struct ReportView {
         json.object { json in
           json.field("model", model.name)
           json.field("provider", model.provider)
-          json.field("token_basis", "same count")
+          json.field("token_basis", ratio == nil ? "same count" : "ratio")
+          if let ratio { json.field("token_ratio", FixedPoint.text(ratio, decimals: 6, trimmed: true)) }
           json.field("amount", hosted(model, figures.sizes)?.decimalText)
         }
       }

@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Pricing
 import Serving
 import Tokenization
 
@@ -49,6 +50,7 @@ enum RunOptions {
   static let sampling: [any DeclaredOption] = [
     temperature, topK, topP, minP, seed, repeatPenalty, repeatLast, presence, frequency, bias, stop, ignoreEnd,
   ]
+  static let machine: [any DeclaredOption] = [vm, usdPerHour]
   static let prices: [any DeclaredOption] = [vm, usdPerHour, against]
 
   /// Nil for as many as fit.
@@ -94,6 +96,15 @@ enum RunOptions {
       against: arguments[against], localVCPUs: Host().processors)
     let own = try PriceCommands.ownPrices()
     do { return try ReceiptPricing(choice, at: Clock.unixNanos(), own: own) } catch { throw .usage("\(error)") }
+  }
+
+  /// Of the machine alone; nil where nobody said.
+  static func machinePrice(_ arguments: Arguments) throws(CommandFailure) -> HourlyPrice? {
+    let choice = PriceChoice(
+      usdPerHour: arguments[usdPerHour], vm: arguments[vm], environmentVM: System.environment("FARTHING_VM"),
+      against: "none", localVCPUs: Host().processors)
+    let own = try PriceCommands.ownPrices()
+    do { return try ReceiptPricing(choice, at: Clock.unixNanos(), own: own).machine } catch { throw .usage("\(error)") }
   }
 
   static func tags(_ arguments: Arguments) throws(CommandFailure) -> [(key: String, value: String)] {

@@ -3,18 +3,18 @@ import Pricing
 import Serving
 import Usage
 
-/// `cost`: self-host or API, for a workload given by hand.
+/// `cost`: self-host or API, for a workload given by hand or seen by the ledger.
 enum Cost {
   static let command = Command(
     name: "cost", summary: "self-host or API: what a workload costs on a machine and at an API, and what would flip it",
     about: """
       The workload is given by hand: requests a day, and sizes as a number or as percentiles, such as \
-      p50=300,p90=1200,p99=4000. The machine's speed must have been measured with this model: give --prefill-tps and \
+      p50=300,p90=1200,p99=4000; or it is taken --from-ledger, with the speed that its requests had. The machine's speed must have been measured with this model: give --prefill-tps and \
       --decode-tps, or a file that `bench --json` wrote. The verdict is about the same open model, hosted, or the one \
       nearest in size, unless --equivalent declares others; what --against names is shown as what it would have \
       charged. How many requests wait too long is modelled (M/M/c).
       """,
-    options: CostOptions.all,
+    options: CostOptions.all + ObservedWorkload.options,
     run: { (arguments, console) throws(CommandFailure) in
       let question = try CostQuestion(arguments)
       let report = try CostReport(question)
@@ -111,14 +111,18 @@ struct CostQuestion {
   let against: [HostedModel]
   let tokens: HostedTokens
   let hostedBatch: Bool
+  /// What the ledger was asked for; nil where all is given by hand.
+  let observed: ObservedWorkload?
 
   init(_ arguments: Arguments) throws(CommandFailure) {
     day = try PriceCommands.day(arguments[PriceCommands.asOf])
     let book = try PriceCommands.book()
     self.book = book
-    workload = try Self.workload(arguments)
-    own = try Self.own(arguments, workload, book, day)
-    model = arguments[CostOptions.model].map { name in
+    observed = try ObservedWorkload(arguments)
+    workload = try Self.workload(arguments, observed)
+    own = try Self.own(arguments, workload, book, day, observed)
+    let served = observed?.seen.models ?? []
+    model = (arguments[CostOptions.model] ?? (served.count == 1 ? served[0] : nil)).map { name in
       String(name.split(separator: "/").last ?? name[...])
     }
     declared = try Self.models(arguments[CostOptions.equivalent], book, option: "--equivalent")
@@ -127,7 +131,7 @@ struct CostQuestion {
       try arguments[CostOptions.against].map { (names) throws(CommandFailure) in
         names == "none" ? [] : try Self.models(names, book, option: "--against")
       } ?? book.comparison(at: nanos)
-    tokens = try Self.tokens(arguments)
+    tokens = try Self.tokens(arguments, observed)
     hostedBatch = arguments[CostOptions.hostedBatch]
     guard model != nil || !declared.isEmpty else {
       throw .usage(
@@ -149,20 +153,29 @@ struct CostQuestion {
     do { return try body() } catch { throw .usage("option \(option.names[0]): \(error)") }
   }
 
+  /// - Parameter seen: of the ledger's requests, where none are given by hand.
   private static func sizes(
-    _ arguments: Arguments, _ option: Option<String?>
+    _ arguments: Arguments, _ option: Option<String?>, _ observed: ObservedWorkload? = nil, seen: [Int64] = []
   ) throws(CommandFailure) -> SizeDistribution {
-    guard let text = arguments[option] else { throw .usage("\(option.names[0]) is missing") }
-    return try read(option) { () throws(PricingError) in try SizeDistribution(text) }
+    if let text = arguments[option] {
+      return try read(option) { () throws(PricingError) in try SizeDistribution(text) }
+    }
+    guard let observed else { throw .usage("\(option.names[0]) is missing") }
+    return try read(option) { () throws(PricingError) in try observed.sizes(seen) }
   }
 
-  private static func workload(_ arguments: Arguments) throws(CommandFailure) -> Workload {
-    guard let requests = arguments[CostOptions.requests] else { throw .usage("--requests-per-day is missing") }
-    let prompt = try sizes(arguments, CostOptions.prompt)
-    let completion = try sizes(arguments, CostOptions.completion)
+  private static func workload(
+    _ arguments: Arguments, _ observed: ObservedWorkload?
+  ) throws(CommandFailure) -> Workload {
+    guard let requests = arguments[CostOptions.requests] ?? observed?.requestsPerDay else {
+      throw .usage("--requests-per-day is missing")
+    }
+    let prompt = try sizes(arguments, CostOptions.prompt, observed, seen: observed?.seen.prompts ?? [])
+    let completion = try sizes(arguments, CostOptions.completion, observed, seen: observed?.seen.completions ?? [])
     let perDay = try decimal(requests, CostOptions.requests, default: 0)
-    let cached = try decimal(arguments[CostOptions.cached], CostOptions.cached, default: 0)
-    let peak = try decimal(arguments[CostOptions.peak], CostOptions.peak, default: 10)
+    let cached = try decimal(
+      arguments[CostOptions.cached] ?? observed?.cachedPercent, CostOptions.cached, default: 0)
+    let peak = try decimal(arguments[CostOptions.peak] ?? observed?.peakPercent, CostOptions.peak, default: 10)
     do {
       return try Workload(
         requestsPerDay: perDay, prompt: prompt, completion: completion, cachedPercent: cached, peakPercent: peak)
@@ -179,7 +192,15 @@ struct CostQuestion {
     return models
   }
 
-  private static func tokens(_ arguments: Arguments) throws(CommandFailure) -> HostedTokens {
+  private static func tokens(
+    _ arguments: Arguments, _ observed: ObservedWorkload?
+  ) throws(CommandFailure) -> HostedTokens {
+    if let observed, let text = arguments[ObservedWorkload.bytesPerToken] {
+      guard arguments[CostOptions.ratio] == nil, arguments[CostOptions.hostedPrompt] == nil else {
+        throw .usage("give one of --api-bytes-per-token, --token-ratio and --hosted-prompt-tokens")
+      }
+      return .ratio(try observed.ratio(bytesPerToken: text))
+    }
     switch (arguments[CostOptions.hostedPrompt], arguments[CostOptions.hostedCompletion], arguments[CostOptions.ratio])
     {
     case (nil, nil, nil): return .sameCount
@@ -195,14 +216,15 @@ struct CostQuestion {
   // MARK: The machine
 
   private static func own(
-    _ arguments: Arguments, _ workload: Workload, _ book: PriceBook, _ day: CivilDate
+    _ arguments: Arguments, _ workload: Workload, _ book: PriceBook, _ day: CivilDate, _ observed: ObservedWorkload?
   ) throws(CommandFailure) -> SelfHosting {
     var limits = arguments[CostOptions.latency].limits
     if let limit = arguments[CostOptions.firstToken] { limits.firstTokenMillis = limit }
     if let limit = arguments[CostOptions.perToken] { limits.perTokenMillis = limit }
     let price = try price(arguments, book, day)
     return SelfHosting(
-      price: price, speed: try speed(arguments), limits: limits, machineLimit: arguments[CostOptions.machines],
+      price: price, speed: try speed(arguments, observed), limits: limits,
+      machineLimit: arguments[CostOptions.machines],
       extras: try extras(arguments, workload, price))
   }
 
@@ -244,9 +266,17 @@ struct CostQuestion {
     return try machine.converted(by: rate)
   }
 
-  private static func speed(_ arguments: Arguments) throws(CommandFailure) -> MeasuredSpeed {
+  private static func speed(
+    _ arguments: Arguments, _ observed: ObservedWorkload?
+  ) throws(CommandFailure) -> MeasuredSpeed {
+    let isGiven = arguments[CostOptions.prefill] != nil || arguments[CostOptions.decode] != nil
+    let seen = try read(ObservedWorkload.fromLedger) { () throws(PricingError) in
+      try observed?.speed(batch: arguments[CostOptions.batch])
+    }
     var speed: MeasuredSpeed
-    if let path = arguments[CostOptions.bench] {
+    if arguments[CostOptions.bench] == nil, !isGiven, let seen {
+      speed = seen
+    } else if let path = arguments[CostOptions.bench] {
       let bytes = try System.readAll(path)
       speed = try read(CostOptions.bench) { () throws(PricingError) in
         try MeasuredSpeed(bench: bytes, file: path, batch: arguments[CostOptions.batch])

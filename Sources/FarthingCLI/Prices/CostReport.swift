@@ -99,7 +99,7 @@ struct CostReport {
     let api = counterpart.expectation
     let percent = { (millionths: Int64) in FixedPoint.quotient(millionths, by: 10_000, decimals: 1) + " %" }
     var lines = [
-      "verdict: \(verdictText)", "would flip it: \(flipText)", "",
+      "verdict: \(verdictText)", "would flip it: \(flipText)", question.observed?.note ?? "",
       "self-host on \(machineName) (\(question.own.price.kind.rawValue), "
         + "\(PriceCommands.hour(question.own.price.hourly)) an hour):",
     ]
@@ -210,6 +210,13 @@ extension CostReport {
       json.null("flip")
     }
     json.field("currency", question.own.price.hourly.currency.description)
+    if let seen = question.observed?.seen {
+      json.object("from_ledger") { json in
+        json.field("requests", seen.requests)
+        json.field("days", seen.days)
+        json.array("models") { json in for model in seen.models { json.value(model) } }
+      }
+    }
     json.field("requests_per_day", question.workload.requestsPerDay.text(decimals: 6))
     json.field("tokens_per_month", (try? question.workload.tokensPerMonth())?.text(decimals: 3))
     writeSelf(to: &json)

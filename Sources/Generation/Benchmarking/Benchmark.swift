@@ -42,11 +42,25 @@ public final class Benchmark {
     }
   }
 
+  /// Tokens that a sample of case `index` computes, those that fill its depth included: of prompts and of answers.
+  public func tokens(_ index: Int, warmUp: Bool) -> (prompt: Int, completion: Int) {
+    let test = results[index].test
+    let tokens = Self.tokens(of: test, warmUp: warmUp)
+    return test.test == .prefill
+      ? (test.depth + tokens, 1) : ((test.depth + 1) * test.batch, tokens * test.batch)
+  }
+
+  private static func tokens(of test: BenchmarkCase, warmUp: Bool) -> Int {
+    warmUp ? min(test.tokens, test.test == .prefill ? 64 : 8) : test.tokens
+  }
+
   /// Measures case `index` once and keeps the result.
   /// - Parameter warmUp: computes a few tokens instead, and keeps nothing.
-  public func sample(_ index: Int, warmUp: Bool = false) throws(GenerationError) {
+  /// - Returns: the wall time that was measured, without what filled the depth.
+  @discardableResult
+  public func sample(_ index: Int, warmUp: Bool = false) throws(GenerationError) -> Int64 {
     let test = results[index].test
-    let tokens = warmUp ? min(test.tokens, test.test == .prefill ? 64 : 8) : test.tokens
+    let tokens = Self.tokens(of: test, warmUp: warmUp)
     let nanos: Int64
     switch test.test {
     case .prefill: nanos = try prefill(tokens, depth: test.depth)
@@ -54,6 +68,7 @@ public final class Benchmark {
     case .batch: nanos = try batch(tokens, depth: test.depth, sequences: test.batch)
     }
     if !warmUp { results[index].samples.append(Double(tokens * test.batch) / Double(max(nanos, 1)) * 1e9) }
+    return nanos
   }
 
   /// Ids that differ from one place to the next and from one sequence to another, the same in every run.

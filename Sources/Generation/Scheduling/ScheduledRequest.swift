@@ -283,6 +283,12 @@ public final class ScheduledRequest {
 
   // MARK: The end
 
+  /// Keys and values were held for a step.
+  func hold(nanos: Int64) {
+    let (product, overflow) = (nanos / 1_000).multipliedReportingOverflow(by: Int64(session.sharedKVBytes))
+    result.kvByteMillis &+= overflow ? 0 : product / 1_000
+  }
+
   /// Gives back what only this request used.
   func leave() {
     if ownsSession { session.truncate(to: 0) }

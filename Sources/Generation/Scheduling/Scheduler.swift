@@ -305,6 +305,7 @@ public final class Scheduler {
       drafted = drafted || share.draftRows > 0
       reading = reading || share.promptRows > 0
       lastStep.shares.append(share)
+      request.hold(nanos: Clock.nowNanos() - start)
       lastStep.tokens += request.commit()
     }
     lastStep.nanos = Clock.nowNanos() - start

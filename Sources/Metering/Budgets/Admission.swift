@@ -140,7 +140,7 @@ extension LedgerWriter {
         var opened = RequestOpened(
           request: request, model: opening.model,
           user: try opening.user.map { (user) throws(LedgerError) in try personal.hash(PersonalFields.user, user) },
-          tags: tags, promptTokens: Int64(opening.promptTokens), price: opening.price)
+          tags: tags, promptTokens: Int64(opening.promptTokens), command: opening.command, price: opening.price)
         guard let coverage = try Coverage(opened, at: appender.at, appender.connection) else {
           try appender.append(opened)
           return (nil, ())

@@ -2,7 +2,7 @@
 enum EventKind: String, CaseIterable, Sendable {
   /// The first event of a writer; it names the heads of the other chains that it sees.
   case chain
-  case opened, leased, settled, lost
+  case opened, leased, settled, lost, process
   case forgotten, checkpoint
   case closed, adjustment
   case tariff, cap, uncapped, alert, tagrule

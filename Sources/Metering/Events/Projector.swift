@@ -22,7 +22,7 @@ struct Projector {
     case let event as RequestLost: try close(event.closing, lost: true, at: at)
     case let event as MonthClosed:
       try connection.run(.insertClosedMonth, .integer(event.month), .integer(at), .integer(id))
-    case let event as Checkpoint: try apply(event)
+    case let event as Checkpoint: try apply(event, id: id)
     case let event as TariffPosted: try apply(event, id: id, at: at)
     case let event as CapSet: try apply(event, id: id)
     case let event as CapRemoved: try apply(event)
@@ -32,6 +32,7 @@ struct Projector {
     case let event as InvoiceImported: try apply(event, id: id)
     case let event as AdjustmentMade: try apply(event, id: id)
     case let event as TagRuleSet: try apply(event)
+    case let event as ProcessEnded: try apply(event, id: id, at: at)
     default: break
     }
   }
@@ -57,6 +58,7 @@ struct Projector {
     case .invoice: return try InvoiceImported(fields)
     case .adjustment: return try AdjustmentMade(fields)
     case .tagrule: return try TagRuleSet(fields)
+    case .process: return try ProcessEnded(fields)
     }
   }
 
@@ -69,7 +71,8 @@ struct Projector {
   private func apply(_ event: RequestOpened, id: Int64, writer: Int64, at: Int64) throws(LedgerError) {
     try connection.run(
       .insertRequest, .integer(id), .blob(event.request), .integer(writer), .integer(at),
-      .integer(try model(event.model)), .optional(event.user), .integer(event.promptTokens))
+      .integer(try model(event.model)), .optional(event.user), .integer(event.promptTokens),
+      .optional(event.command))
     for tag in event.tags {
       try connection.run(.insertRequestTag, .integer(id), .integer(try self.tag(tag.key, tag.value)))
     }
@@ -103,7 +106,8 @@ struct Projector {
       .integer(closing.cpuNanos), .optional(detail?.timings.firstTokenNanos), .optional(detail?.timings.prefillNanos),
       .optional(detail?.timings.decodeNanos), .optional(detail?.timings.totalNanos),
       .optional(detail?.memory.kvBytes), .optional(detail?.text.promptBytes), .optional(detail?.text.answerBytes),
-      .text(closing.price?.currency ?? ""), .optional(closing.marginalPicos), .optional(closing.chargePicos))
+      .text(closing.price?.currency ?? ""), .optional(closing.marginalPicos), .optional(closing.chargePicos),
+      .optional(closing.promptCPUNanos))
     try release(closing, request: row.id)
     try add(closing, day: Int64(UTCDay.number(of: row.openedAt)), model: row.model)
   }
@@ -127,7 +131,10 @@ struct Projector {
     try add(total, day: day, model: model, currency: closing.price?.currency ?? "", cut: false)
   }
 
-  private func apply(_ event: Checkpoint) throws(LedgerError) {
+  private func apply(_ event: Checkpoint, id: Int64) throws(LedgerError) {
+    if event.processes != ProcessTime() {
+      try insert(event.processes, of: 0, id: id, at: event.before - 1, isExact: true)
+    }
     for line in event.totals {
       try add(line.totals, day: line.day, model: try model(line.model), currency: line.currency, cut: true)
     }

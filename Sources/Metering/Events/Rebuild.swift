@@ -76,9 +76,16 @@ private struct Pruner {
     for writer in writers { events += try cut(writer) }
     guard events > 0 else { return (0, 0) }
     let (lines, requests) = try cutTotals()
+    var processes = ProcessTime()
+    try connection.each(.processesToCut) { (row) throws(LedgerError) in
+      var one = ProcessTime()
+      (one.cpuNanos, one.requestNanos) = (row.integer(0), row.integer(1))
+      try processes.add(one)
+    }
     let (digest, chains) = try Self.digest(connection)
     try appender.append(
-      Checkpoint(before: before, digest: digest, chains: chains, requests: requests, totals: lines))
+      Checkpoint(
+        before: before, digest: digest, chains: chains, requests: requests, totals: lines, processes: processes))
     _ = try Rebuilder(connection).rebuild()
     return (events, Int(requests))
   }
@@ -103,7 +110,7 @@ private struct Pruner {
   private func isOld(_ row: Row) -> Bool {
     guard row.integer(2) < before, let kind = EventKind(rawValue: row.text(1)) else { return false }
     switch kind {
-    case .chain, .leased, .settled: return true
+    case .chain, .leased, .settled, .process: return true
     case .opened: return row.integer(4) > 0 && row.integer(5) < before
     default: return false
     }

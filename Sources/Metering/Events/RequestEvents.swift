@@ -53,6 +53,8 @@ struct RequestOpened: EventPayload {
   var user: [UInt8]?
   var tags: [(key: String, value: [UInt8])]
   var promptTokens: Int64
+  /// What asked: `run`, `batch`, `bench`. Nil in events from before it was noted.
+  var command: String?
   /// What CPU time is charged at; nil where nobody said.
   var price: RequestPrice?
   /// Prices per token that budgets are charged, and what is held of each cap; nil where no cap applies.
@@ -65,6 +67,7 @@ struct RequestOpened: EventPayload {
       "sha256": .optional(model.sha256), "user": .optionalHex(user), "prompt": .integer(promptTokens),
       "tags": .list(tags.map { .list([.text($0.key), .hex($0.value)]) }), "price": price?.json ?? .null,
     ]
+    if let command { fields["command"] = .text(command) }
     if let tariff { fields["tariff"] = tariff.json }
     if let lease { fields["lease"] = lease.json }
     return fields
@@ -72,8 +75,9 @@ struct RequestOpened: EventPayload {
 
   init(
     request: [UInt8], model: ModelIdentity, user: [UInt8]?, tags: [(key: String, value: [UInt8])], promptTokens: Int64,
-    price: RequestPrice? = nil
+    command: String? = nil, price: RequestPrice? = nil
   ) {
+    self.command = command
     self.request = request
     self.model = model
     self.user = user
@@ -94,6 +98,7 @@ struct RequestOpened: EventPayload {
       tags.append((key, hash))
     }
     promptTokens = try fields.integer("prompt")
+    command = fields.has("command") ? try fields.text("command") : nil
     price = try fields.optionalObject("price").map { (fields) throws(LedgerError) in try RequestPrice(fields) }
     tariff = fields.has("tariff") ? try TokenTariff(try fields.object("tariff")) : nil
     lease = fields.has("lease") ? try Lease(try fields.objects("lease")) : nil
@@ -127,6 +132,8 @@ struct Closing: Sendable, Equatable {
   var finish: String
   var stoppedBy: String
   var cpuNanos: Int64
+  /// The part of it that went into the prompt; the rest went into the answer.
+  var promptCPUNanos: Int64?
   /// False where the counts are what was leased and not what was counted: after a power cut.
   var isExact = true
   var price: RequestPrice?
@@ -151,7 +158,8 @@ struct Closing: Sendable, Equatable {
     var fields: [String: CanonicalJSON] = [
       "request": .hex(request), "prompt": .integer(Int64(tokens.prompt)), "cached": .integer(Int64(tokens.cached)),
       "completion": .integer(Int64(tokens.completion)), "finish": .text(finish), "stopped_by": .text(stoppedBy),
-      "cpu_nanos": .integer(cpuNanos), "exact": .bool(isExact), "price": price?.json ?? .null,
+      "cpu_nanos": .integer(cpuNanos), "prompt_cpu_nanos": .optional(promptCPUNanos),
+      "exact": .bool(isExact), "price": price?.json ?? .null,
       "marginal": .optionalAmount(marginalPicos),
     ]
     if let chargePicos { fields["charge"] = .amount(chargePicos) }
@@ -161,13 +169,14 @@ struct Closing: Sendable, Equatable {
 
   init(
     request: [UInt8], tokens: TokenCounts, finish: String, stoppedBy: String, cpuNanos: Int64,
-    price: RequestPrice?, detail: Detail?
+    promptCPUNanos: Int64, price: RequestPrice?, detail: Detail?
   ) throws(LedgerError) {
     self.request = request
     self.tokens = tokens
     self.finish = finish
     self.stoppedBy = stoppedBy
     self.cpuNanos = cpuNanos
+    self.promptCPUNanos = min(max(0, promptCPUNanos), cpuNanos)
     self.price = price
     self.detail = detail
     marginalPicos = try price?.cost(ofNanos: cpuNanos)
@@ -181,6 +190,7 @@ struct Closing: Sendable, Equatable {
     finish = try fields.text("finish")
     stoppedBy = try fields.text("stopped_by")
     cpuNanos = try fields.integer("cpu_nanos")
+    promptCPUNanos = fields.has("prompt_cpu_nanos") ? try fields.optionalInteger("prompt_cpu_nanos") : nil
     isExact = try fields.bool("exact")
     price = try fields.optionalObject("price").map { (fields) throws(LedgerError) in try RequestPrice(fields) }
     marginalPicos = try fields.optionalAmount("marginal")
@@ -196,7 +206,8 @@ extension Closing.Detail {
       "prefill_nanos": .integer(timings.prefillNanos), "first_nanos": .optional(timings.firstTokenNanos),
       "decode_nanos": .integer(timings.decodeNanos), "total_nanos": .integer(timings.totalNanos),
       "process_cpu_nanos": .integer(processCPUNanos), "thread_cpu_nanos": .integer(threadCPUNanos),
-      "kv_bytes": .integer(memory.kvBytes), "weight_bytes": .integer(memory.weightBytes),
+      "kv_bytes": .integer(memory.kvBytes), "kv_byte_millis": .integer(memory.kvByteMillis),
+      "weight_bytes": .integer(memory.weightBytes),
       "peak_resident_bytes": .integer(memory.peakResidentBytes), "prompt_bytes": .integer(text.promptBytes),
       "answer_bytes": .integer(text.answerBytes), "threads": .integer(threads), "isa": .text(isa),
     ]
@@ -211,7 +222,8 @@ extension Closing.Detail {
     threadCPUNanos = try fields.integer("thread_cpu_nanos")
     memory = MemoryUse(
       peakResidentBytes: try fields.integer("peak_resident_bytes"), weightBytes: try fields.integer("weight_bytes"),
-      kvBytes: try fields.integer("kv_bytes"))
+      kvBytes: try fields.integer("kv_bytes"),
+      kvByteMillis: fields.has("kv_byte_millis") ? try fields.integer("kv_byte_millis") : 0)
     text = TextSize(
       promptBytes: try fields.integer("prompt_bytes"), answerBytes: try fields.integer("answer_bytes"))
     threads = try fields.integer("threads")

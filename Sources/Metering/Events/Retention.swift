@@ -12,6 +12,8 @@ struct Checkpoint: EventPayload {
   /// Requests that this checkpoint cut, in all.
   var requests: Int64
   var totals: [Line]
+  /// What processes used whose ends this checkpoint cut.
+  var processes: ProcessTime
 
   /// What the requests cut by this checkpoint add up to.
   struct Line: Sendable {
@@ -25,15 +27,17 @@ struct Checkpoint: EventPayload {
     [
       "before": .integer(before), "digest": .hex(digest), "chains": .integer(chains), "requests": .integer(requests),
       "totals": .list(totals.map { .object($0.fields) }),
+      "process_cpu_nanos": .integer(processes.cpuNanos), "process_requests": .integer(processes.requestNanos),
     ]
   }
 
-  init(before: Int64, digest: [UInt8], chains: Int64, requests: Int64, totals: [Line]) {
+  init(before: Int64, digest: [UInt8], chains: Int64, requests: Int64, totals: [Line], processes: ProcessTime) {
     self.before = before
     self.digest = digest
     self.chains = chains
     self.requests = requests
     self.totals = totals
+    self.processes = processes
   }
 
   init(_ fields: EventFields) throws(LedgerError) {
@@ -43,6 +47,11 @@ struct Checkpoint: EventPayload {
     requests = try fields.integer("requests")
     totals = []
     for line in try fields.objects("totals") { totals.append(try Line(line)) }
+    processes = ProcessTime()
+    // Not in those from before it was noted.
+    guard fields.has("process_cpu_nanos") else { return }
+    processes.cpuNanos = try fields.integer("process_cpu_nanos")
+    processes.requestNanos = try fields.integer("process_requests")
   }
 }
 

@@ -1,3 +1,4 @@
+import Synchronization
 import Usage
 
 /// One process's hand in a ledger: its chain of events, and the progress file that tells others that it lives.
@@ -13,6 +14,13 @@ public final class LedgerWriter: @unchecked Sendable {
   /// Row, length and head of the chain; nil until its first event. Guarded by the ledger's lock.
   private var chain: (row: Int64, length: Int64, head: [UInt8])?
   var progress: ProgressFile?
+  /// CPU time of the requests that were closed, and what of it and of the process is written down. Guarded likewise.
+  var requestNanos: Int64 {
+    get { charged.withLock { $0 } }
+    set { charged.withLock { $0 = newValue } }
+  }
+  private let charged = Mutex<Int64>(0)
+  var accounted = ProcessTime()
   private let clock: @Sendable () -> Int64
   /// Requests that can be under way at once.
   let slots: Int

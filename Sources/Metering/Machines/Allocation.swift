@@ -1,25 +1,27 @@
-import Pricing
-
 /// What a machine cost in a period, and where its time and that money went. The law that every test holds it to: the
-/// parts and the other invoice lines add up to what is owed, exactly.
+/// parts and the other invoice lines add up to what is owed, exactly. It is the sum of its hours, so that periods add up
+/// too.
 public struct Allocation: Sendable {
   public var machine: MachineRecord
   public var start: Int64
   public var stop: Int64
   /// By the machine's price; the hours before it was provisioned and after it was retired cost nothing.
   public var expectedPicos: Int64
-  /// What was billed for this machine's time; nil where no invoice covers any of the period.
+  /// What was billed for this machine's time; nil where no invoice covers any hour of the period.
   public var actualPicos: Int64?
-  /// Other lines of invoices in the period, in the machine's currency, that name this machine's invoices or none.
+  /// What was billed less what was expected for the hours that were billed.
+  public var variancePicos: Int64?
+  /// Hours that an invoice covers, and hours that are paid for in all.
+  public var billedHours: Int
+  public var paidHours: Int
+  /// What the parts add up to: for each hour what was billed where that is known, else what is expected.
+  public var basisPicos: Int64
+  /// Other lines of invoices in the machine's currency that name no machine, with the part of their amounts that falls
+  /// into the period.
   public var otherLines: [InvoiceLine]
   public var time: MachineTime
   /// In the order of `MachineTime.parts`; they add up to `basisPicos`.
   public var amounts: [Int64]
-
-  /// What the parts add up to: what was billed where that is known, else what is expected.
-  public var basisPicos: Int64 { actualPicos ?? expectedPicos }
-  /// What was billed less what was expected.
-  public var variancePicos: Int64? { actualPicos.map { $0 &- expectedPicos } }
 }
 
 extension Ledger {
@@ -34,72 +36,49 @@ extension Ledger {
   }
 
   /// Allocates what a machine cost in a period of whole hours.
-  /// - Throws: `invalid` where the machine is unknown, the period is not of whole hours, or an invoice line for the machine
-  ///   reaches over its ends.
+  /// - Throws: `invalid` where the machine is unknown or the period is not of whole hours.
   public func allocation(
     machine name: String, from start: Int64, to stop: Int64
   ) throws(LedgerError) -> Allocation {
     guard start < stop, start % Self.hourNanos == 0, stop % Self.hourNanos == 0 else {
       throw .invalid("a period of a machine is made of whole hours")
     }
+    guard (stop - start) / Self.hourNanos <= Self.mostHours else { throw .invalid("a period of more than 50 years") }
     return try locked { () throws(LedgerError) in
       guard let machine = try connection.first(.machine, .text(name), body: { MachineRecord($0) }) else {
         throw .invalid("the ledger knows no machine '\(name)' (see `farthing help machine add`)")
       }
-      var (billed, others): ([InvoiceLine], [InvoiceLine]) = ([], [])
-      try connection.each(.invoiceLines, .integer(start), .integer(stop), .text(machine.currency)) { row in
-        let line = InvoiceLine(row)
-        if line.machine == name { billed.append(line) }
-        if line.machine == nil { others.append(line) }
-      }
-      if let line = billed.first(where: { $0.start < start || $0.stop > stop }) {
-        throw .invalid("line \(line.line) of the invoice \(line.invoice) reaches over the period; take all of it")
-      }
-      let actual = try Amount.narrowed(billed.reduce(Int128(0)) { $0 + Int128($1.picos) }, "a sum of invoice lines")
-      return try allocate(machine, start, stop, actual: billed.isEmpty ? nil : actual, others)
+      let account = try MachineAccount(machine, start, stop, connection)
+      return try allocation(of: account, start, stop)
     }
   }
 
-  private func allocate(
-    _ machine: MachineRecord, _ start: Int64, _ stop: Int64, actual: Int64?, _ others: [InvoiceLine]
+  private static let mostHours: Int64 = 50 * 366 * 24
+
+  private func allocation(
+    of account: MachineAccount, _ start: Int64, _ stop: Int64
   ) throws(LedgerError) -> Allocation {
-    // Paid from its provisioning on, so that expected costs of consecutive periods add up: differences of floored sums.
-    let (paidFrom, paidTo) = (
-      min(max(start, machine.provisionedAt), stop), max(start, min(stop, machine.retiredAt ?? stop))
-    )
-    let paid = max(0, paidTo - paidFrom)
-    func due(until moment: Int64) throws(LedgerError) -> Int64 {
-      let nanos = Int128(max(0, moment - machine.provisionedAt))
-      return try Amount.narrowed(nanos * Int128(machine.picos) / Int128(machine.per), "a machine's price")
-    }
-    let expected = paid == 0 ? 0 : try due(until: paidTo) - due(until: paidFrom)
-    var time = MachineTime()
-    try connection.each(.intervals, .text(machine.machine), .integer(start), .integer(stop)) {
-      (row) throws(LedgerError) in
-      var one = MachineTime()
-      (one.requests, one.overhead, one.other) = (row.integer(0), row.integer(1), row.integer(2))
-      (one.wasted, one.idle, one.stolen) = (row.integer(3), row.integer(4), row.integer(5))
-      try time.add(one)
-    }
-    let owed = try Amount.product(paid, machine.vcpus, "the time of a machine")
-    time.unobserved = max(0, owed - time.total)
-    let basis = Money(picos: (actual ?? expected).magnitude > Int64.max ? 0 : abs(actual ?? expected))
-    let isCredit = (actual ?? expected) < 0
-    var amounts: [Int64]
-    // With no time at all to hang the money on, all of it is unobserved.
-    if time.total == 0 {
-      amounts = MachineTime.parts.map { $0.name == "unobserved" ? basis.picos : 0 }
-    } else {
-      do {
-        amounts = try Apportionment.largestRemainder(basis, weights: time.values).map(\.picos)
-      } catch {
-        throw .overflow("the time of a machine")
+    var allocation = Allocation(
+      machine: account.machine, start: start, stop: stop, expectedPicos: 0, billedHours: 0, paidHours: 0, basisPicos: 0,
+      otherLines: account.others, time: MachineTime(), amounts: MachineTime.parts.map { _ in 0 })
+    for hour in account.hours {
+      func sum(_ left: Int64, _ right: Int64) throws(LedgerError) -> Int64 {
+        try Amount.sum(left, right, "what a machine costs")
+      }
+      allocation.expectedPicos = try sum(allocation.expectedPicos, hour.expectedPicos)
+      allocation.basisPicos = try sum(allocation.basisPicos, hour.basisPicos)
+      if let actual = hour.actualPicos {
+        allocation.actualPicos = try sum(allocation.actualPicos ?? 0, actual)
+        allocation.variancePicos = try sum(allocation.variancePicos ?? 0, sum(actual, -hour.expectedPicos))
+        allocation.billedHours += 1
+      }
+      if hour.isPaid { allocation.paidHours += 1 }
+      try allocation.time.add(hour.time)
+      for index in allocation.amounts.indices {
+        allocation.amounts[index] = try sum(allocation.amounts[index], hour.amounts[index])
       }
     }
-    if isCredit { amounts = amounts.map { -$0 } }
-    return Allocation(
-      machine: machine, start: start, stop: stop, expectedPicos: expected, actualPicos: actual, otherLines: others,
-      time: time, amounts: amounts)
+    return allocation
   }
 }
 

@@ -13,6 +13,11 @@ extension Projector {
       .insertInterval, .integer(id), .text(event.machine), .text(Hex.text(event.boot)), .integer(event.start),
       .integer(event.stop), .integer(event.vcpus), .integer(time.requests), .integer(time.overhead),
       .integer(time.other), .integer(time.wasted), .integer(time.idle), .integer(time.stolen))
+    for share in event.shares {
+      // A request that retention has cut has no share any more.
+      guard let row = try request(share.request) else { continue }
+      try connection.run(.insertShare, .integer(id), .integer(row.id), .integer(share.cpuNanos))
+    }
   }
 
   func apply(_ event: InvoiceImported, id: Int64) throws(LedgerError) {

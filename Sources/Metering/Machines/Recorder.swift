@@ -125,14 +125,19 @@ public final class MachineRecorder {
   /// were closed what the ledger says.
   private func shares() throws(LedgerError) -> (total: Int64, shares: [(request: [UInt8], cpuNanos: Int64)]) {
     var shares: [(request: [UInt8], cpuNanos: Int64)] = []
-    for (closing, writer) in try writer.ledger.closings(after: &lastEvent) {
-      open[closing.request] = nil
-      shares.append(
-        (closing.request, max(0, closing.cpuNanos - (attributed.removeValue(forKey: closing.request) ?? 0))))
-      // A process that came and went between two looks is known by what its last request said.
-      if let process = closing.detail?.processCPUNanos {
-        let known = processes[writer]
-        processes[writer] = (known?.before ?? 0, max(known?.now ?? 0, process))
+    // A process that came and went between two looks is known by what it said at its end, or with a request's.
+    func process(_ name: [UInt8], used nanos: Int64) {
+      let known = processes[name]
+      processes[name] = (known?.before ?? 0, max(known?.now ?? 0, nanos))
+    }
+    for ending in try writer.ledger.endings(after: &lastEvent) {
+      switch ending {
+      case .request(let closing, let writer):
+        open[closing.request] = nil
+        shares.append(
+          (closing.request, max(0, closing.cpuNanos - (attributed.removeValue(forKey: closing.request) ?? 0))))
+        if let nanos = closing.detail?.processCPUNanos { process(writer, used: nanos) }
+      case .process(let ended): process(ended.process, used: ended.time.cpuNanos)
       }
     }
     // In the order of their names, so that equal remainders are cut alike by whoever recomputes them.
@@ -150,20 +155,29 @@ extension Ledger {
     try locked { () throws(LedgerError) in try connection.first(.lastEvent) { $0.integer(0) } ?? 0 }
   }
 
-  /// Requests that were closed in events after a number, with their writers; moves the number on.
-  func closings(after id: inout Int64) throws(LedgerError) -> [(closing: Closing, writer: [UInt8])] {
+  enum Ending {
+    /// With the name of the writer that closed it.
+    case request(Closing, writer: [UInt8])
+    case process(ProcessEnded)
+  }
+
+  /// Requests that were closed and processes that ended in events after a number; moves the number on.
+  func endings(after id: inout Int64) throws(LedgerError) -> [Ending] {
     let first = id
     let found = try locked { () throws(LedgerError) in
-      var closings: [(Closing, [UInt8])] = []
+      var endings: [Ending] = []
       var last = first
-      try connection.each(.closingsAfter, .integer(first)) { (row) throws(LedgerError) in
+      try connection.each(.endingsAfter, .integer(first)) { (row) throws(LedgerError) in
         let event = try StoredEvent(row)
         last = event.id
-        closings.append((try Closing(try event.fields()), row.blob(7)))
+        let fields = try event.fields()
+        endings.append(
+          event.kind == .process
+            ? .process(try ProcessEnded(fields)) : .request(try Closing(fields), writer: row.blob(7)))
       }
-      return (closings, last)
+      return (endings, last)
     }
     id = found.1
-    return found.0.map { (closing: $0.0, writer: $0.1) }
+    return found.0
   }
 }

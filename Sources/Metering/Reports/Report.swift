@@ -58,6 +58,8 @@ public struct ReportQuery: Sendable {
   public var goodput = Goodput(firstTokenNanos: 2_000_000_000, perTokenNanos: 100_000_000)
   /// Also count how often each size of request occurred, to price the same work elsewhere.
   public var keepsSizes = false
+  /// When the question is asked, nanoseconds since 1970: the hour that holds it is not over. Nil: now.
+  public var now: Int64?
 
   public init() {}
 }
@@ -76,6 +78,10 @@ public struct Report: Sendable {
   public var lines: [Line]
   /// Requests that retention has cut, which are in no line.
   public var cutRequests: Int64
+  /// Where the money of machines went in the hours of the span; empty where none is known.
+  public var machines: [MachineSpending]
+  /// What the processes that ended in the span used.
+  public var processes: ProcessTime
 }
 
 /// A size of request: what a hosted price depends on.
@@ -98,6 +104,16 @@ public struct ReportFigures: Sendable {
   /// Requests that budgets were charged for, and the marginal cost of those.
   public var charged: Int64 = 0
   public var chargedCost: Int64 = 0
+  /// The fully loaded cost of those requests that a recorder saw, by currency of their machines.
+  public var allocated: [String: Int64] = [:]
+  public var allocatedRequests: Int64 = 0
+  /// Of those, requests in hours that are not over.
+  public var provisionalRequests: Int64 = 0
+  /// CPU time of prompts and of answers.
+  public var promptCPUNanos: Int64 = 0
+  /// UTF-8 bytes of prompts and answers, and the tokens of the requests that say so.
+  public var textBytes: Int64 = 0
+  public var textTokens: Int64 = 0
   public var goodRequests: Int64 = 0
   public var goodTokens: Int64 = 0
   public var firstToken = Latency()

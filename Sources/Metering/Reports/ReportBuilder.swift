@@ -43,6 +43,7 @@ private struct ReportBuilder {
   private var currencies: [[UInt8]] = []
   private var users: [[UInt8]: Int64] = [:]
   private var quantizations: [String] = []
+  private let loaded: LoadedCosts
   private var models: [Int64: (name: String, quantization: Int64)] = [:]
   /// For each dimension that is a tag: requests that have it and the tag's number, by request.
   private var tags: [Int: TagColumn] = [:]
@@ -61,6 +62,8 @@ private struct ReportBuilder {
   init(_ query: ReportQuery, _ connection: Connection) throws(LedgerError) {
     self.query = query
     self.connection = connection
+    loaded = try LoadedCosts(
+      connection, from: query.from, to: query.to, now: query.now ?? Files.unixNanos())
     var quantizations: [String] = []
     var models: [Int64: (name: String, quantization: Int64)] = [:]
     try connection.each(.models) { row in
@@ -90,7 +93,14 @@ private struct ReportBuilder {
     }
     var cut: Int64 = 0
     try connection.each(.cutTotals) { cut += $0.integer(5) }
-    return Report(query: query, lines: try builder.lines(), cutRequests: cut)
+    var processes = ProcessTime()
+    try connection.each(.processes, .integer(query.from), .integer(query.to)) { (row) throws(LedgerError) in
+      var one = ProcessTime()
+      (one.cpuNanos, one.requestNanos) = (row.integer(0), row.integer(1))
+      try processes.add(one)
+    }
+    return Report(
+      query: query, lines: try builder.lines(), cutRequests: cut, machines: loaded.machines, processes: processes)
   }
 
   private mutating func add(_ row: Row) throws(LedgerError) {
@@ -108,6 +118,12 @@ private struct ReportBuilder {
     one.marginalPicos = marginal ?? 0
     try figures[index].totals.add(one)
     if row.integer(2) == 2 { figures[index].lost += 1 }
+    figures[index].promptCPUNanos &+= row.integer(17)
+    if let bytes = row.optionalInteger(18), bytes > 0 {
+      figures[index].textBytes &+= bytes &+ row.integer(19)
+      figures[index].textTokens &+= one.prompt &+ one.completion
+    }
+    if let share = loaded.shares[row.integer(0)] { try add(share, to: index) }
     if let charge = row.optionalInteger(16) {
       figures[index].charged += 1
       figures[index].charge = try Amount.sum(figures[index].charge, charge, "a sum of charges")
@@ -119,6 +135,15 @@ private struct ReportBuilder {
         prompt: one.prompt, cached: one.cached, completion: one.completion,
         hour: Self.floored(row.integer(1), 3_600_000_000_000))
       figures[index].sizes[size, default: 0] += 1
+    }
+  }
+
+  private mutating func add(_ share: LoadedCosts.Share, to index: Int) throws(LedgerError) {
+    figures[index].allocatedRequests += 1
+    if share.isProvisional { figures[index].provisionalRequests += 1 }
+    for (currency, picos) in share.picos {
+      let sum = try Amount.sum(figures[index].allocated[currency] ?? 0, picos, "a sum of costs")
+      figures[index].allocated[currency] = sum
     }
   }
 

@@ -8,13 +8,16 @@ public struct RequestOpening: Sendable {
   public var tags: [(key: String, value: String)]
   /// Tokens of the answer at most; nil for as many as fit.
   public var tokenLimit: Int?
+  /// What asks: `run`, `batch`, `bench`.
+  public var command: String
   /// The price of CPU time; nil where nobody said what the machine costs.
   public var price: RequestPrice?
 
   public init(
     model: ModelIdentity, promptTokens: Int, user: String? = nil, tags: [(key: String, value: String)] = [],
-    tokenLimit: Int? = nil, price: RequestPrice? = nil
+    tokenLimit: Int? = nil, command: String = "run", price: RequestPrice? = nil
   ) {
+    self.command = command
     self.model = model
     self.promptTokens = promptTokens
     self.user = user
@@ -45,6 +48,8 @@ public final class MeteredRequest {
   private var isSettled = false
   /// CPU time that the request is charged; nil where it has the process to itself.
   private var sharedCPUNanos: Int64?
+  /// Of that, what went into the prompt.
+  private var sharedPromptNanos: Int64 = 0
 
   fileprivate init(
     writer: LedgerWriter, identity: RequestIdentity, opening: RequestOpening, slot: Int, progress: Progress,
@@ -64,7 +69,7 @@ public final class MeteredRequest {
   public func computed(prompt: Int, cached: Int) {
     progress.prompt = Int64(prompt)
     progress.cached = Int64(cached)
-    publish()
+    publish(isPrompt: true)
   }
 
   /// Whether one more token may be chosen after `chosen` of them; leases more where caps demand it.
@@ -90,11 +95,22 @@ public final class MeteredRequest {
 
   /// The request's share of the CPU time of the steps that it was part of, where it shares them with others. Others see
   /// it with the next token.
-  public func used(cpuNanos: Int64) { sharedCPUNanos = cpuNanos }
+  /// - Parameter promptNanos: what of it went into the prompt.
+  public func used(cpuNanos: Int64, promptNanos: Int64) {
+    sharedCPUNanos = cpuNanos
+    sharedPromptNanos = promptNanos
+  }
 
-  private func publish() {
-    progress.cpuNanos = sharedCPUNanos ?? Files.processCPUNanos() - cpuAtStart
-    writer.progress?.write(progress, slot: slot)
+  /// What was used until now went into the prompt where some of it has just been computed.
+  private func publish(isPrompt: Bool = false) {
+    let process = Files.processCPUNanos()
+    if let sharedCPUNanos {
+      (progress.cpuNanos, progress.promptCPUNanos) = (sharedCPUNanos, sharedPromptNanos)
+    } else {
+      progress.cpuNanos = process - cpuAtStart
+      if isPrompt { progress.promptCPUNanos = progress.cpuNanos }
+    }
+    writer.progress?.write(progress, slot: slot, processNanos: process)
   }
 
   /// Closes the request. A second call, or one for a request that somebody has closed as lost, does nothing.
@@ -102,7 +118,9 @@ public final class MeteredRequest {
     guard !isSettled else { return }
     var closing = try Closing(
       request: identity.bytes, tokens: usage.tokens, finish: usage.finish.name, stoppedBy: usage.finish.stoppedBy,
-      cpuNanos: max(0, usage.cpu.requestNanos), price: price, detail: Closing.Detail(usage))
+      cpuNanos: max(0, usage.cpu.requestNanos),
+      promptCPUNanos: sharedCPUNanos == nil ? progress.promptCPUNanos : sharedPromptNanos, price: price,
+      detail: Closing.Detail(usage))
     try writer.close(&closing)
     finish()
   }
@@ -115,7 +133,8 @@ public final class MeteredRequest {
       request: identity.bytes,
       tokens: TokenCounts(
         prompt: Int(progress.prompt), cached: Int(progress.cached), completion: Int(progress.completion)),
-      finish: reason.name, stoppedBy: reason.stoppedBy, cpuNanos: progress.cpuNanos, price: price, detail: nil)
+      finish: reason.name, stoppedBy: reason.stoppedBy, cpuNanos: progress.cpuNanos,
+      promptCPUNanos: progress.promptCPUNanos, price: price, detail: nil)
     try writer.close(&closing)
     finish()
   }
@@ -138,7 +157,7 @@ extension LedgerWriter {
     do {
       let leased = try admitted(opening, identity.bytes)
       let state = Progress(request: identity.bytes, leased: leased ?? 0)
-      progress.write(state, slot: slot)
+      progress.write(state, slot: slot, processNanos: Files.processCPUNanos())
       return MeteredRequest(
         writer: self, identity: identity, opening: opening, slot: slot, progress: state, allowance: leased)
     } catch {
@@ -159,19 +178,23 @@ extension LedgerWriter {
   /// Appends the end of a request, unless it has one.
   func close(_ closing: inout Closing) throws(LedgerError) {
     var closing = closing
+    var wasOpen = false
     let fired = try transaction { (appender) throws(LedgerError) -> [FiredAlert] in
       guard let row = try Projector(appender.connection).request(closing.request), row.state == 0 else { return [] }
       try charge(&closing, appender.connection)
       let caps = try Projector(appender.connection).holds(ofRequest: row.id).map { ($0.cap, $0.period) }
       try appender.append(RequestSettled(closing))
+      wasOpen = true
       return try self.alerts(caps, &appender)
     }
+    if wasOpen { requestNanos &+= closing.cpuNanos }
     run(fired)
   }
 
-  /// The work is done: everything committed goes to the disk, and the progress file goes away where no request of this
-  /// writer is open any more.
+  /// The work is done: what the process used is written down, everything committed goes to the disk, and the progress
+  /// file goes away; the latter two where no request of this writer is open any more.
   public func close() throws(LedgerError) {
+    if try ledger.locked({ () throws(LedgerError) in progress?.isIdle ?? false }) { try endProcess() }
     try finish()
     try ledger.locked { () throws(LedgerError) in
       guard let progress, progress.isIdle else { return }

@@ -13,6 +13,8 @@ struct Progress: Sendable, Equatable {
   /// Tokens chosen so far. Raised before any byte of the token's text leaves the process.
   var completion: Int64 = 0
   var cpuNanos: Int64 = 0
+  /// The part of it that went into the prompt.
+  var promptCPUNanos: Int64 = 0
 }
 
 /// A writer's progress file, mapped into its memory: what a `kill -9` leaves of the requests that were under way.
@@ -21,18 +23,19 @@ struct Progress: Sendable, Equatable {
 /// closes its requests with the counts found here. The kernel keeps the mapped pages when a process dies.
 ///
 /// ```
-/// header   magic 8 | slots 8 | writer 16 | boot 16 | process number 8 | zeros 8
-/// slot     version 8 | zeros 8 | copy 0: 56 bytes | copy 1: 56 bytes
-/// copy     request 16 | leased 8 | prompt 8 | cached 8 | completion 8 | CPU 8
+/// header   magic 8 | slots 8 | writer 16 | boot 16 | process number 8 | CPU of the process 8
+/// slot     version 8 | zeros 56 | copy 0: 64 bytes | copy 1: 64 bytes
+/// copy     request 16 | leased 8 | prompt 8 | cached 8 | completion 8 | CPU 8 | CPU of the prompt 8
 /// ```
 ///
 /// A slot's version is 0 where it is free; else its lowest bit says which copy counts. The other copy is written whole
 /// and then the version raised, so that a process that dies in between leaves the older copy, and never a mixture.
 @safe final class ProgressFile: @unchecked Sendable {
-  private static let magic: UInt64 = 0x31_47_50_4E_49_48_54_46
+  private static let magic: UInt64 = 0x32_47_50_4E_49_48_54_46
   private static let headerBytes = 64
-  private static let copyBytes = 56
-  private static let slotBytes = 128
+  private static let copyBytes = 64
+  private static let slotBytes = 192
+  private static let copiesOffset = 64
   static let maximumSlots = 4096
 
   let path: String
@@ -109,25 +112,29 @@ struct Progress: Sendable, Equatable {
       isUsed[free] = true
       return free
     }
-    if let slot { write(progress, slot: slot) }
+    if let slot { write(progress, slot: slot, processNanos: Files.processCPUNanos()) }
     return slot
   }
 
   /// Says how far the request of a slot is. One thread at a time for each slot. Allocates nothing that lives.
-  func write(_ progress: Progress, slot: Int) {
+  /// - Parameter processNanos: CPU time of the process so far.
+  func write(_ progress: Progress, slot: Int, processNanos: Int64) {
     Failpoint.reach("progress")
     let place = unsafe base + Self.headerBytes + slot * Self.slotBytes
     let version = unsafe Self.version(at: place)
     let next = unsafe version.pointee.load(ordering: .relaxed) &+ 1
     // Versions begin at 2, since 0 and 1 are those of a slot that never held anything.
     let raised = next < 2 ? 2 : next
-    let copy = unsafe place + 16 + Int(raised & 1) * Self.copyBytes
+    let copy = unsafe place + Self.copiesOffset + Int(raised & 1) * Self.copyBytes
     unsafe copy.copyMemory(from: progress.request, byteCount: 16)
     unsafe copy.storeBytes(of: progress.leased, toByteOffset: 16, as: Int64.self)
     unsafe copy.storeBytes(of: progress.prompt, toByteOffset: 24, as: Int64.self)
     unsafe copy.storeBytes(of: progress.cached, toByteOffset: 32, as: Int64.self)
     unsafe copy.storeBytes(of: progress.completion, toByteOffset: 40, as: Int64.self)
     unsafe copy.storeBytes(of: progress.cpuNanos, toByteOffset: 48, as: Int64.self)
+    unsafe copy.storeBytes(of: progress.promptCPUNanos, toByteOffset: 56, as: Int64.self)
+    // Threads may say it in another order than they asked the kernel; by then the difference is some microseconds.
+    unsafe Self.version(at: base + 56).pointee.store(UInt64(bitPattern: processNanos), ordering: .relaxed)
     unsafe version.pointee.store(raised, ordering: .releasing)
     Failpoint.reach("progress.done")
   }
@@ -153,20 +160,22 @@ struct DeadProgress: Sendable {
   /// The machine has been started anew since: what the kernel had not written is lost, and the counts may be old.
   let isFromEarlierBoot: Bool
   let requests: [Progress]
+  /// CPU time of the process when it last said anything.
+  let processNanos: Int64
   private let held: FileLock
 
   /// Takes the file at `path` if its writer is gone; nil where it lives or the file is none of ours.
   init?(taking path: String) {
     guard Files.exists(path), let lock = FileLock(trying: path) else { return nil }
     // Whoever held the lock before may have closed everything and removed the file.
-    guard let bytes = Files.read(path, limit: 64 + ProgressFile.maximumSlots * 128), bytes.count >= 64 else {
+    guard let bytes = Files.read(path, limit: 64 + ProgressFile.maximumSlots * 192), bytes.count >= 64 else {
       if Files.size(path) == 0 { Files.remove(path) }
       return nil
     }
     guard let parsed = ProgressFile.parse(bytes) else { return nil }
     self.path = path
     held = lock
-    (writer, requests) = (parsed.writer, parsed.requests)
+    (writer, requests, processNanos) = (parsed.writer, parsed.requests, parsed.processNanos)
     isFromEarlierBoot = parsed.boot != Files.bootIdentity()
   }
 
@@ -175,7 +184,9 @@ struct DeadProgress: Sendable {
 
 extension ProgressFile {
   /// What a file's bytes say; nil where they are not those of a progress file.
-  static func parse(_ bytes: [UInt8]) -> (writer: [UInt8], boot: [UInt8], process: Int64, requests: [Progress])? {
+  static func parse(
+    _ bytes: [UInt8]
+  ) -> (writer: [UInt8], boot: [UInt8], process: Int64, processNanos: Int64, requests: [Progress])? {
     func word(_ offset: Int) -> UInt64 {
       bytes[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
@@ -186,13 +197,15 @@ extension ProgressFile {
       let place = headerBytes + slot * slotBytes
       let version = word(place)
       guard version >= 2 else { continue }
-      let copy = place + 16 + Int(version & 1) * copyBytes
+      let copy = place + copiesOffset + Int(version & 1) * copyBytes
       func number(_ offset: Int) -> Int64 { Int64(bitPattern: word(copy + offset)) }
       requests.append(
         Progress(
           request: Array(bytes[copy..<copy + 16]), leased: number(16), prompt: number(24), cached: number(32),
-          completion: number(40), cpuNanos: number(48)))
+          completion: number(40), cpuNanos: number(48), promptCPUNanos: number(56)))
     }
-    return (Array(bytes[16..<32]), Array(bytes[32..<48]), Int64(bitPattern: word(48)), requests)
+    return (
+      Array(bytes[16..<32]), Array(bytes[32..<48]), Int64(bitPattern: word(48)), Int64(bitPattern: word(56)), requests
+    )
   }
 }

@@ -40,12 +40,13 @@ extension LedgerWriter {
           request: request,
           tokens: TokenCounts(
             prompt: Int(progress.prompt), cached: Int(progress.cached), completion: Int(progress.completion)),
-          finish: "error", stoppedBy: "lost", cpuNanos: progress.cpuNanos,
+          finish: "error", stoppedBy: "lost", cpuNanos: progress.cpuNanos, promptCPUNanos: progress.promptCPUNanos,
           price: try opening(of: request, connection)?.price, detail: nil)
         closing.isExact = isExact
         try charge(&closing, connection)
         try appender.append(RequestLost(closing))
       }
+      if let dead { try endProcess(dead, writer: row, &appender) }
       return open.count
     }
   }

@@ -99,6 +99,8 @@ public final class Ledger: @unchecked Sendable {
         let identity = current == 0 ? "PRAGMA application_id = \(Migrations.applicationIdentity);" : ""
         try connection.script(
           Migrations.steps[Int(current)] + identity + "PRAGMA user_version = \(next);", name: "migration\(next)")
+        // Tables that are new are made of events that are not.
+        if current > 0, next == Migrations.newest { _ = try Rebuilder(connection).rebuild() }
         if current == 0 { try connection.run(.setMeta, .text("ledger"), .text(Hex.text(Hashing.random(16)))) }
         return next
       }

@@ -6,7 +6,7 @@ enum Migrations {
 
   static var newest: Int64 { Int64(steps.count) }
 
-  static let steps = [events, budgets, machines, tagRules]
+  static let steps = [events, budgets, machines, tagRules, shares]
 
   /// 1: events, their chains, what they say about persons, and the requests made of them.
   ///
@@ -94,10 +94,23 @@ enum Migrations {
     CREATE TABLE tag_rules (key TEXT PRIMARY KEY, required INTEGER NOT NULL, allowed BLOB) WITHOUT ROWID;
     """
 
+  /// 5: what processes used beside their requests, and what requests used in each stretch of a machine's time.
+  private static let shares = """
+    ALTER TABLE requests ADD COLUMN prompt_cpu_nanos INTEGER;
+    ALTER TABLE requests ADD COLUMN command TEXT;
+    CREATE TABLE processes (
+      id INTEGER PRIMARY KEY, process INTEGER NOT NULL, at INTEGER NOT NULL, cpu_nanos INTEGER NOT NULL,
+      request_nanos INTEGER NOT NULL, exact INTEGER NOT NULL);
+    CREATE INDEX processes_process ON processes (process);
+    CREATE TABLE shares (
+      interval INTEGER NOT NULL, request INTEGER NOT NULL, cpu_nanos INTEGER NOT NULL, PRIMARY KEY (interval, request))
+      WITHOUT ROWID;
+    """
+
   /// Tables that `rebuild` empties and fills again.
   static let projections = [
     "models", "requests", "tags", "request_tags", "totals", "closed_months", "tariffs", "caps", "spending", "holds",
     "request_tariffs", "alerts", "machines", "intervals", "invoices", "adjustments",
-    "tag_rules",
+    "tag_rules", "processes", "shares",
   ]
 }

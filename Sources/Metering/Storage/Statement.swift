@@ -12,7 +12,8 @@ enum Statement: CaseIterable, Sendable {
   case personalHash, personalValue, insertPersonal, deletePersonal, personalRows
   // Requests and what is made of them.
   case modelNumber, insertModel, tagNumber, insertTag, insertRequest, insertRequestTag, request
-  case openRequests, closeRequest, addTotal, insertTotal, totalsOfDay, reportRows, reportAllRows, reportTags
+  case openRequests, closeRequest, addTotal, insertTotal, totalsOfDay, reportRows, reportAllRows, workloadRows,
+    reportTags
   case models, tagRows, insertClosedMonth, closedMonth, openBetween
   // Retention.
   case cutEvents, cutWriter, requestsToCut, keptEvents, cutTotals
@@ -22,13 +23,16 @@ enum Statement: CaseIterable, Sendable {
   case measuredRows
   // Machines.
   case setMachine, machine, machines, insertInterval, intervals, insertInvoice, invoiceLine, invoiceLines
-  case lastEvent, closingsAfter, insertAdjustment, adjustments
+  case lastEvent, endingsAfter, insertAdjustment, adjustments
+  // Processes, and what requests used of machines.
+  case insertProcess, processes, processesOfWriter, processesToCut, requestsOfWriter, insertShare, shares
   // Rules for tags.
   case setTagRule, deleteTagRule, tagRules
 
   private static let reportColumns = """
     id, opened_at, state, exact, model, user, prompt, cached, completion, cpu_nanos, first_nanos, total_nanos, \
-    prefill_nanos, decode_nanos, currency, marginal, charge
+    prefill_nanos, decode_nanos, currency, marginal, charge, prompt_cpu_nanos, \
+    prompt_bytes, answer_bytes
     """
 
   var name: String { String(describing: self) }
@@ -96,7 +100,7 @@ enum Statement: CaseIterable, Sendable {
     case .insertRequest:
       """
       INSERT INTO requests (id, request, writer, state, exact, opened_at, model, user, prompt, cached, completion, \
-      cpu_nanos, currency) VALUES (?, ?, ?, 0, 1, ?, ?, ?, ?, 0, 0, 0, '')
+      cpu_nanos, currency, command) VALUES (?, ?, ?, 0, 1, ?, ?, ?, ?, 0, 0, 0, '', ?)
       """
     case .insertRequestTag: "INSERT OR IGNORE INTO request_tags VALUES (?, ?)"
     case .request: "SELECT id, state, opened_at, model FROM requests WHERE request = ?"
@@ -106,7 +110,7 @@ enum Statement: CaseIterable, Sendable {
       UPDATE requests SET state = ?2, exact = ?3, closed_at = ?4, prompt = ?5, cached = ?6, completion = ?7, \
       finish = ?8, stopped_by = ?9, cpu_nanos = ?10, first_nanos = ?11, prefill_nanos = ?12, decode_nanos = ?13, \
       total_nanos = ?14, kv_bytes = ?15, prompt_bytes = ?16, answer_bytes = ?17, currency = ?18, marginal = ?19, \
-      charge = ?20 WHERE id = ?1
+      charge = ?20, prompt_cpu_nanos = ?21 WHERE id = ?1
       """
     case .addTotal:
       "SELECT requests, prompt, cached, completion, cpu_nanos, unpriced, marginal FROM totals "
@@ -117,6 +121,9 @@ enum Statement: CaseIterable, Sendable {
     case .reportRows: "SELECT \(Self.reportColumns) FROM requests WHERE opened_at >= ? AND opened_at < ? ORDER BY id"
     // Of all rows: in the order in which they lie, without a way through the index.
     case .reportAllRows: "SELECT \(Self.reportColumns) FROM requests ORDER BY id"
+    case .workloadRows:
+      "SELECT opened_at, model, prompt, cached, completion, prefill_nanos, decode_nanos, prompt_bytes, answer_bytes "
+        + "FROM requests WHERE state = 1 AND finish != 'error' AND command IS NOT 'bench' AND opened_at >= ? AND opened_at < ?"
     case .reportTags:
       "SELECT request, tag FROM request_tags JOIN tags ON tags.id = tag WHERE tags.key = ? ORDER BY request"
     case .models: "SELECT id, name, quantization FROM models"
@@ -124,6 +131,25 @@ enum Statement: CaseIterable, Sendable {
     case .insertClosedMonth: "INSERT OR IGNORE INTO closed_months VALUES (?, ?, ?)"
     case .closedMonth: "SELECT at FROM closed_months WHERE month = ?"
     case .openBetween: "SELECT count(*) FROM requests WHERE state = 0 AND opened_at >= ? AND opened_at < ?"
+    default: processSQL
+    }
+  }
+
+  private var processSQL: String {
+    switch self {
+    case .insertProcess: "INSERT INTO processes VALUES (?, ?, ?, ?, ?, ?)"
+    case .processes: "SELECT cpu_nanos, request_nanos FROM processes WHERE at >= ? AND at < ?"
+    case .processesOfWriter: "SELECT cpu_nanos, request_nanos FROM processes WHERE process = ?"
+    case .processesToCut:
+      "SELECT cpu_nanos, request_nanos FROM processes WHERE id NOT IN (SELECT id FROM events)"
+    case .requestsOfWriter:
+      "SELECT cpu_nanos FROM events JOIN requests ON requests.id = events.id "
+        + "WHERE events.writer = ? AND requests.state > 0"
+    case .insertShare: "INSERT INTO shares VALUES (?, ?, ?)"
+    case .shares:
+      "SELECT intervals.start, shares.request, shares.cpu_nanos FROM intervals "
+        + "JOIN shares ON shares.interval = intervals.id "
+        + "WHERE intervals.machine = ? AND intervals.start >= ? AND intervals.start < ? ORDER BY intervals.start"
     default: retentionSQL
     }
   }
@@ -194,7 +220,7 @@ enum Statement: CaseIterable, Sendable {
         + "ORDER BY id"
     case .insertInterval: "INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     case .intervals:
-      "SELECT requests, overhead, other, wasted, idle, stolen FROM intervals "
+      "SELECT requests, overhead, other, wasted, idle, stolen, start FROM intervals "
         + "WHERE machine = ? AND start >= ? AND start < ?"
     case .insertInvoice: "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     case .invoiceLine:
@@ -208,9 +234,9 @@ enum Statement: CaseIterable, Sendable {
     case .deleteTagRule: "DELETE FROM tag_rules WHERE key = ?"
     case .tagRules: "SELECT key, required, allowed FROM tag_rules ORDER BY key"
     case .lastEvent: "SELECT max(id) FROM events"
-    case .closingsAfter:
+    case .endingsAfter:
       "SELECT events.id, writer, position, kind, at, body, hash, writers.name FROM events "
-        + "JOIN writers ON writers.id = writer WHERE events.id > ? AND kind IN ('settled', 'lost') ORDER BY events.id"
+        + "JOIN writers ON writers.id = writer WHERE events.id > ? AND kind IN ('settled', 'lost', 'process') ORDER BY events.id"
     default: preconditionFailure("a statement without text: \(self)")
     }
   }

@@ -31,6 +31,8 @@ public final class BatchRun {
     var metered: MeteredRequest?
     /// Its share of the steps so far.
     var cpuNanos: Int64 = 0
+    /// What of it went into its prompt.
+    var promptNanos: Int64 = 0
   }
 
   /// Why the ledger can take no more lines, if that happened: the batch stops then.
@@ -105,7 +107,7 @@ public final class BatchRun {
   /// What is under way when the batch is broken off ends in the ledger as cancelled; another run does it again.
   private func abandon() {
     for job in running.values {
-      job.metered?.used(cpuNanos: job.cpuNanos)
+      job.metered?.used(cpuNanos: job.cpuNanos, promptNanos: job.promptNanos)
       keep { () throws(LedgerError) in try job.metered?.fail(.interrupted) }
     }
   }
@@ -169,7 +171,9 @@ public final class BatchRun {
     if meter != nil {
       for (share, part) in zip(step.shares, stepCost.divide(cpuNanos, among: step.shares)) {
         running[share.request]?.cpuNanos += part
-        if let job = running[share.request] { job.metered?.used(cpuNanos: job.cpuNanos) }
+        running[share.request]?.promptNanos += stepCost.prompt(of: part, share)
+        guard let job = running[share.request] else { continue }
+        job.metered?.used(cpuNanos: job.cpuNanos, promptNanos: job.promptNanos)
       }
     }
     let promptRows = step.shares.reduce(0) { $0 + $1.promptRows }
@@ -206,7 +210,7 @@ public final class BatchRun {
       cpu: CPUTime(processNanos: process.cpuNanos, requestNanos: job.cpuNanos),
       memory: MemoryUse(
         peakResidentBytes: process.peakResidentBytes, weightBytes: Int64(model.engine.model.weightBytes),
-        kvBytes: Int64(result.kvBytes)),
+        kvBytes: Int64(result.kvBytes), kvByteMillis: result.kvByteMillis),
       finish: result.finish, model: model.identity,
       execution: ExecutionIdentity(threads: model.threads, isa: model.engine.isa),
       text: TextSize(promptBytes: Int64(job.prompt.bytes), answerBytes: Int64(result.text.count)),

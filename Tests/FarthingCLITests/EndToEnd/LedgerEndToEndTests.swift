@@ -25,7 +25,7 @@ import Testing
     let lines = try #require(report["lines"] as? [[String: Any]])
     #expect(lines.map { $0["requests"] as? Int } == [1, 2])
     #expect((lines[1]["labels"] as? [String: String]) == ["tag:team": "blue", "user": "ada"])
-    #expect(try place.farthing("ledger", "verify").output.hasPrefix("whole: 9 events in 3 chains, 3 requests"))
+    #expect(try place.farthing("ledger", "verify").output.hasPrefix("whole: 12 events in 3 chains, 3 requests"))
     #expect(try place.farthing("ledger", "forget", "ada").status == 0)
     #expect(try place.farthing("report", "--by", "user", "--format", "csv").output.contains("(forgotten "))
   }
@@ -73,6 +73,78 @@ import Testing
     // Nine whole answers of 5 to 13 tokens, and the beginnings of those that were killed.
     #expect(line.figures.totals.completion >= 81 && line.figures.totals.cpuNanos > 0)
     #expect(try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").count == 9)
+  }
+
+  /// The workload and its speed come out of the ledger; a benchmark's samples are in it too, and are no workload.
+  @Test func costTakesTheWorkloadFromTheLedger() throws {
+    let place = try LedgerPlace()
+    for _ in 0..<4 { #expect(try place.run("-n", "40", "--ignore-eos", "--usd-per-hour", "0.02").status == 0) }
+    let bench = try place.farthing(
+      "bench", "-m", LedgerPlace.model, "-t", "1", "-p", "16", "-n", "8", "-np", "1,2", "-r", "1", "--cold-starts", "0",
+      "--tag", "job=speed", "--json")
+    #expect(bench.status == 0, "\(bench.error)")
+    let report = try place.farthing("report", "--by", "tag:job", "--json").json()
+    let lines = try #require(report["lines"] as? [[String: Any]])
+    // Three cases, each once to warm up and once measured: 16 + 1, 1 + 8 and 2 + 16 tokens.
+    let speed = try #require(lines.first { ($0["labels"] as? [String: String])?["tag:job"] == "speed" })
+    #expect(speed["requests"] as? Int == 6 && speed["completion_tokens"] as? Int == 2 * (1 + 8 + 16))
+    #expect(speed["prompt_tokens"] as? Int == 2 * (16 + 1 + 2))
+    let words = [
+      "cost", "--from-ledger", "--usd-per-hour", "0.02", "--equivalent", "openai/gpt-4o-mini", "--json",
+      "--api-bytes-per-token", "4",
+    ]
+    let outcome = try place.execute(words)
+    let cost = try outcome.json()
+    let seen = try #require(cost["from_ledger"] as? [String: Any])
+    // Two days where midnight came in between.
+    let days = try #require(seen["days"] as? Int)
+    #expect(seen["requests"] as? Int == 4 && (1...2).contains(days))
+    #expect((cost["requests_per_day"] as? String)?.hasPrefix(days == 1 ? "4" : "2") == true, "\(cost)")
+    #expect(["self-host", "API", "hybrid", "infeasible"].contains(cost["verdict"] as? String ?? ""), "\(cost)")
+    let none = try place.farthing("cost", "--from-ledger", "--usd-per-hour", "0.02", "--until", "2020-01-01")
+    #expect(none.status == 1 && none.error.contains("no answered request"))
+    let ratio = try place.farthing(
+      "report", "--by", "month", "--against", "openai/gpt-4o-mini", "--api-bytes-per-token", "4")
+    #expect(ratio.output.contains("by ratio"), "\(ratio.output) \(ratio.error)")
+    let dated = try place.farthing(
+      "report", "--by", "month", "--against", "openai/gpt-4o-mini", "--what-if", "aws:t3.small@us-east-1", "--as-of",
+      "2026-11-23")
+    #expect(dated.status == 0 && dated.output.contains("at list prices of 2026-11-23; same count"), "\(dated)")
+  }
+
+  /// A process's CPU time is its requests' and its overhead, exactly; and it is what the shell says that it used.
+  @Test(arguments: [false, true])
+  func requestsAndOverheadAreWhatTheKernelCounted(asBatch: Bool) throws {
+    let place = try LedgerPlace()
+    // Seconds of CPU time: of less, the start and the end of a process, which no process can tell of itself, are too much.
+    let model = place.folder.appending(path: "model.gguf").path
+    let weights = BuiltBinary.root.appending(path: "weights/gutenberg-4m").path
+    #expect(try place.farthing("quantize", weights, model, "--type", "Q8_0").status == 0)
+    let input = place.folder.appending(path: "in.jsonl").path
+    let lines = (0..<6).map { index in
+      let body = "{\"prompt\": \"words \(index)\", \"max_tokens\": \(5 + index * 2), \"ignore_eos\": true}"
+      return "{\"custom_id\": \"r\(index)\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": \(body)}\n"
+    }
+    try Data(lines.joined().utf8).write(to: URL(filePath: input))
+    let words =
+      asBatch
+      ? "batch -m \(model) --isa baseline -t 2 -np 4 \(input) \(place.folder.path)/out.jsonl"
+      : "run -m \(model) --isa baseline --raw --temp 0 -t 2 -n 40 --ignore-eos hello"
+    // What getrusage says of the ended process, to the millisecond.
+    let script = "TIMEFORMAT='%3U %3S'; time \"$F\" \(words) >/dev/null 2>/dev/null"
+    let outcome = try BuiltBinary.shell(script, environment: ["FARTHING_LEDGER": place.path])
+    #expect(outcome.status == 0, "\(outcome.error)")
+    let kernel = outcome.error.split { " \n".contains($0) }.compactMap { Double($0) }.reduce(0, +)
+    let ledger = try Ledger(path: place.path, create: false)
+    let time = try ledger.processTime()
+    let totals = try #require(try ledger.report(ReportQuery()).lines.first).figures
+    #expect(time.requestNanos == totals.totals.cpuNanos && totals.totals.requests == (asBatch ? 6 : 1))
+    #expect(time.requestNanos + time.overheadNanos == time.cpuNanos && time.overheadNanos > 0)
+    #expect(totals.promptCPUNanos > 0 && totals.promptCPUNanos < time.requestNanos)
+    let ours = Double(time.cpuNanos) / 1e9
+    print("the ledger counted \(ours) s of CPU time, the kernel \(kernel) s")
+    #expect(abs(ours - kernel) <= 0.01 * kernel, "\(ours) s, the kernel: \(kernel) s")
+    try ledger.verify()
   }
 
   @Test func tagsFollowTheRules() throws {
@@ -126,6 +198,35 @@ import Testing
       #expect(amounts[1] <= amounts[0] && amounts[2] == 0, "\(cap)")
     }
     try Ledger(path: place.path, create: false).verify()
+    try agreesWithTheChecker(place)
+  }
+
+  /// The independent checker on what real processes left, and its sums against the program's.
+  private func agreesWithTheChecker(_ place: LedgerPlace) throws {
+    let checker = BuiltBinary.root.appending(path: "Tests/Fixtures/ledger/check_ledger.py").path
+    let outcome = try BuiltBinary.shell(
+      "set -o pipefail; \"$F\" ledger export | python3 '\(checker)'", environment: ["FARTHING_LEDGER": place.path])
+    #expect(outcome.status == 0, "\(outcome.error)")
+    let computed = try outcome.json()
+    let report = try place.farthing("report", "--by", "day,model,quantization", "--json").json()
+    let lines = try #require(report["lines"] as? [[String: Any]])
+    let days = try #require(computed["days"] as? [String: [String: Any]])
+    #expect(lines.count == days.count && !lines.isEmpty)
+    for line in lines {
+      let labels = try #require(line["labels"] as? [String: String])
+      let names = ["day", "model", "quantization"].map { labels[$0] ?? "" }
+      let day = try #require(days[(names + [line["currency"] as? String ?? ""]).joined(separator: "|")])
+      for (ours, theirs) in [
+        ("requests", "requests"), ("prompt_tokens", "prompt"), ("completion_tokens", "completion"),
+        ("cached_tokens", "cached"), ("unpriced_requests", "unpriced"),
+      ] { #expect(line[ours] as? Int == day[theirs] as? Int, "\(ours)") }
+    }
+    #expect((computed["heads"] as? [String])?.isEmpty == false && (computed["open"] as? [String]) == [])
+    let history = try place.farthing("budget", "--history", "--json").json()
+    let caps = try #require(computed["caps"] as? [String: [String: String]])
+    let periods = try #require(history["periods"] as? [[String: Any]])
+    let spent = { (text: Any?) in text as? String ?? "" }
+    #expect(caps.values.map { spent($0["spent"]) }.sorted() == periods.map { spent($0["spent"]) }.sorted())
   }
 }
 
@@ -165,14 +266,25 @@ final class LedgerPlace: Sendable {
     try execute(words, environment)
   }
 
-  /// Runs the binary. A recorder, which runs until it is interrupted, is interrupted after three seconds.
+  /// Runs the binary. A recorder, which runs until it is interrupted, sees a request and is interrupted after four
+  /// seconds.
   func execute(_ words: [String], _ environment: [String: String] = [:]) throws -> Outcome {
     let environment = environment.merging(["FARTHING_LEDGER": path]) { given, _ in given }
     guard words.starts(with: ["machine", "record"]) else {
       return try BuiltBinary.run(BuiltBinary.path, words, environment: environment)
     }
-    return try BuiltBinary.run(
-      "/usr/bin/timeout", ["--preserve-status", "-s", "INT", "3", BuiltBinary.path] + words, environment: environment)
+    let script = """
+      (
+        sleep 1
+        unset FARTHING_FAILPOINT FARTHING_FAILPOINT_TRACE
+        "$F" run -m '\(Self.model)' --raw -n 40 -t 1 hello >/dev/null 2>&1
+      ) &
+      timeout --preserve-status -s INT 4 "$F" \(words.joined(separator: " "))
+      status=$?
+      wait
+      exit $status
+      """
+    return try BuiltBinary.shell(script, environment: environment)
   }
 
   /// Runs a small model.

@@ -93,9 +93,13 @@ class Requests:
         self.open = {}
         self.days = {}
         self.cpu = {}
+        self.order = {}
+        self.charged = {}
+        self.ended = {}
 
-    def opened(self, event):
+    def opened(self, event, identity):
         require(event["request"] not in self.open and event["request"] not in self.cpu, "a request opened twice")
+        self.order[event["request"]] = identity
         self.open[event["request"]] = event
 
     def closed(self, event):
@@ -114,9 +118,19 @@ class Requests:
             charge = (event["prompt"] - event["cached"]) * tariff["uncached"] + event["cached"] * tariff["cached"]
             charge += event["completion"] * tariff["completion"]
         require(event.get("charge") == (None if charge is None else decimal(charge)), "a charge")
+        require(0 <= event["prompt_cpu_nanos"] <= max(0, event["cpu_nanos"]), "the CPU time of a prompt")
         self.cpu[event["request"]] = event["cpu_nanos"]
+        self.charged[opened["writer"]] = self.charged.get(opened["writer"], 0) + event["cpu_nanos"]
         self.add(opened, event, marginal, price)
         return opened
+
+    def process(self, event):
+        """A process's CPU time is that of its requests and its overhead, exactly."""
+        require(event["cpu_nanos"] == event["requests"] + event["overhead"], "a process whose parts do not add up")
+        name = event["process"]
+        require(not any(opened["writer"] == name for opened in self.open.values()), "a process with open requests")
+        self.ended[name] = self.ended.get(name, 0) + event["requests"]
+        require(self.ended[name] == self.charged.get(name, 0), "what a process's requests were charged")
 
     def add(self, opened, event, marginal, price):
         day = (datetime(1970, 1, 1) + timedelta(days=opened["at"] // DAY)).date().isoformat()
@@ -246,32 +260,63 @@ class Machines:
         require(all(int(nanos) > 0 for _, nanos in event["shares"]), "a share of nothing")
         self.intervals.append(event)
 
-    def allocate(self, name, start, stop):
-        machine = self.machines[name]
-        retired = machine["retired_at"] if machine["retired_at"] is not None else stop
-        begin = min(max(start, machine["provisioned_at"]), stop)
-        end = max(start, min(stop, retired))
-        paid = max(0, end - begin)
+    @staticmethod
+    def clipped(line, start, stop):
+        """The part of an invoice line in a span: a difference of floored running sums."""
+        rate = Fraction(picos(line["amount"]), line["stop"] - line["start"])
+        begin, end = (min(max(moment, line["start"]), line["stop"]) - line["start"] for moment in (start, stop))
+        return floor(rate * end) - floor(rate * begin)
+
+    def hour(self, machine, start):
+        """What one hour cost and where it went."""
+        stop = start + HOUR
+        retired = machine["retired_at"]
+        paid = start >= machine["provisioned_at"] and (retired is None or stop <= retired)
         rate = Fraction(machine["picos"], machine["per"])
-        due = [floor(max(0, moment - machine["provisioned_at"]) * rate) for moment in (begin, end)]
+        due = [floor(max(0, moment - machine["provisioned_at"]) * rate) for moment in (start, stop)]
         expected = due[1] - due[0] if paid else 0
-        billed = [line for line in self.lines
-                  if line["machine"] == name and line["stop"] > start and line["start"] < stop]
-        actual = sum(picos(line["amount"]) for line in billed) if billed else None
+        billed = [line for line in self.lines if line["machine"] == machine["machine"]
+                  and line["currency"] == machine["currency"] and line["stop"] > start and line["start"] < stop]
+        actual = sum(self.clipped(line, start, stop) for line in billed) if billed else None
         time = dict.fromkeys(PARTS, 0)
+        used = {}
         for event in self.intervals:
-            if event["machine"] == name and start <= event["start"] < stop:
+            if event["machine"] == machine["machine"] and start <= event["start"] < stop:
                 for part in PARTS[:-1]:
                     time[part] += event[part]
-        time["unobserved"] = max(0, paid * machine["vcpus"] - sum(time.values()))
+                for request, nanos in event["shares"]:
+                    used[request] = used.get(request, 0) + int(nanos)
+        time["unobserved"] = max(0, (HOUR * machine["vcpus"] if paid else 0) - sum(time.values()))
         basis = expected if actual is None else actual
-        amounts = self.divide(abs(basis), list(time.values()))
-        amounts = [amount if basis >= 0 else -amount for amount in amounts]
-        require(sum(amounts) == basis, "the law of the invoice")
+        amounts = dict(zip(PARTS, self.signed(basis, list(time.values()))))
+        require(sum(amounts.values()) == basis, "the law of the invoice")
+        return expected, actual, basis, time, amounts, used
+
+    @classmethod
+    def signed(cls, amount, weights):
+        parts = cls.divide(abs(amount), weights)
+        return [part if amount >= 0 else -part for part in parts]
+
+    def allocate(self, name, start, stop):
+        machine = self.machines[name]
+        hours = [self.hour(machine, moment) for moment in range(start, stop, HOUR)]
+        actual = [hour[1] for hour in hours if hour[1] is not None]
         return {
-            "expected": decimal(expected), "actual": None if actual is None else decimal(actual),
-            "time": time, "amounts": {part: decimal(amount) for part, amount in zip(PARTS, amounts)},
+            "expected": decimal(sum(hour[0] for hour in hours)), "actual": decimal(sum(actual)) if actual else None,
+            "time": {part: sum(hour[3][part] for hour in hours) for part in PARTS},
+            "amounts": {part: decimal(sum(hour[4][part] for hour in hours)) for part in PARTS},
         }
+
+    def loaded(self, name, start, stop, order):
+        """Fully loaded costs: the serving part of each hour by the CPU time that each request used in it."""
+        costs = {}
+        for moment in range(start, stop, HOUR):
+            _, _, basis, _, amounts, used = self.hour(self.machines[name], moment)
+            serving = basis - amounts["other"] - amounts["unobserved"]
+            requests = sorted(used, key=lambda request: order[request])
+            for request, part in zip(requests, self.signed(serving, [used[request] for request in requests])):
+                costs[request] = costs.get(request, 0) + part
+        return costs
 
     @staticmethod
     def divide(amount, weights):
@@ -298,7 +343,7 @@ def check(lines, allocations):
         chains.add(text, event, outer["hash"])
         kind = event["kind"]
         if kind == "opened":
-            requests.opened(event)
+            requests.opened(event, outer["id"])
             require(("tariff" in event) == bool(list(budgets.covering(event))), "a cap that covers a request, or not")
             if "lease" in event:
                 budgets.lease(event, event, event["prompt"])
@@ -307,6 +352,8 @@ def check(lines, allocations):
         elif kind in CLOSING:
             opened = requests.closed(event)
             budgets.release(opened, event)
+        elif kind == "process":
+            requests.process(event)
         elif kind == "cap":
             budgets.set(outer["id"], event)
         elif kind == "uncapped":
@@ -326,6 +373,13 @@ def check(lines, allocations):
         "heads": chains.heads(), "open": sorted(requests.open), "days": days, "caps": budgets.table(),
         "allocations": {
             f"{name}|{start}|{stop}": machines.allocate(name, int(start), int(stop)) for name, start, stop in allocations},
+        "loaded": {
+            f"{name}|{start}|{stop}": decimal(sum(
+                machines.loaded(name, int(start), int(stop), requests.order).values()))
+            for name, start, stop in allocations[:1]},
+        "requests": {
+            request: decimal(cost) for name, start, stop in allocations[:1]
+            for request, cost in sorted(machines.loaded(name, int(start), int(stop), requests.order).items())},
     }
 
 
