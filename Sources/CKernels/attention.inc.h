@@ -1,8 +1,8 @@
 // Attention over one block of 64 positions, for query heads that share its keys and values. Part of kernels.inc.h.
 //
-// Keys lie so that a vector holds neighbouring positions and scores need no sum over lanes. For one row, keys and values
-// are read as they are stored, and while keys are read, values are fetched, and while values are read, the keys of the
-// next block: a block is 8 to 16 KB in one piece, too short for the processor to notice in time that it is read front to
+// Keys lie so that a vector holds neighbouring positions and scores need no sum over lanes. For one row, keys and
+// values are read as they are stored, and while keys are read, values are fetched, and while values are read, the keys
+// of the next block: a block is 8 to 16 KB in one piece, too short for the processor to notice that it is read front to
 // back. For several rows they are decoded to floats once for all, and halves also for one row where registers are too
 // few to decode between the sums. Either way the terms of a query head are added in the
 // same order.
@@ -180,7 +180,7 @@ INLINE void attend_tile_q8(const fk_activations *queries, const int count, size_
   const size_t bytes = dimensions / FK_BLOCK * sizeof(fk_block_s8);
   for (size_t g = slots.begin / 8; g < (slots.end + 7u) / 8; g++) {
     for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(values + g * bytes + i);
-    tile_s8(keys + g * bytes, dimensions, queries, dimensions / FK_BLOCK, count, weights[0] + g * 8, FK_KV_BLOCK);
+    tile_s8_8(keys + g * bytes, 0, dimensions, queries, dimensions / FK_BLOCK, count, weights[0] + g * 8, FK_KV_BLOCK);
   }
   FOR_TOKENS corrections[t] = soften(weights[t], slots.begin, slots.end, maximum + t, sum + t);
   const fk_half *scales = (const fk_half *)(const void *)values;

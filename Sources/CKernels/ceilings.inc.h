@@ -35,7 +35,7 @@ static size_t multiply_integers(size_t rounds, float *sink) {
   }
   i32x8 total = {0};
   for (int i = 0; i < CEILING_CHAINS; i++) total += fk_total(sums[i]);
-  *sink = (float)total[0];
+  *sink = (float)sum_int_lanes(total);
   return rounds * CEILING_CHAINS * 32;
 }
 
@@ -50,6 +50,6 @@ static size_t multiply_floats(size_t rounds, float *sink) {
   }
   f32x8 total = {0};
   for (int i = 0; i < CEILING_CHAINS; i++) total += sums[i];
-  *sink = total[0];
+  *sink = sum_lanes(total);
   return rounds * CEILING_CHAINS * 8;
 }

@@ -3,7 +3,7 @@
 //
 //   FK_NAME                        text, the instruction set's name
 //   fk_fma(a, b, c)                a * b + c on f32x8
-//   fk_max(a, b)                   the larger of two f32x8, lane by lane; either where one is not a number
+//   fk_max(a, b)                   the larger of two f32x8, lane by lane; not a number or b where either is none
 //   fk_load_half8 / fk_store_half8 eight halves as f32x8
 //   fk_look_up(codes)              codes of four bits to values of the codebook, as fk_from_signed gives them
 //   fk_from_signed(values)         signed weights in the form that fk_next_signed takes; where that is the value plus
@@ -19,6 +19,7 @@
 //   HEADS_TILE                     query heads that share one reading of keys and values
 //   DECODES_HALVES                 whether a row decodes keys and values to memory first, for want of registers
 //   FK_WIDE, fk_wide               floats of the widest vectors, and their type, in wide.inc.h or FK_WIDE_FILE
+//   FK_SIXTEEN_ROWS                fewest tokens for tiles of sixteen rows, where there are such (rows_avx512.inc.h)
 //
 // Order of float operations: per output element, blocks of columns ascend, and each block adds its terms one by one
 // with fused multiply and add, whatever the number of tokens. That is what makes a token's logits independent of the

@@ -3,13 +3,13 @@
 
 // e^x to about one unit in the last place; 0 below -87.3 (the smallest normal result), largest finite above 88.3.
 // Range reduction by multiples of ln 2 in two parts, then the Taylor series to the seventh power on |r| <= 0.347, where
-// its remainder is below 6e-9.
+// its remainder is below 6e-9. Adding the rounded exponent to the bits of a number near 1 is exact within those bounds.
 INLINE f32x8 exp8(f32x8 x) {
-  const f32x8 magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const f32x8 magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, in the low bits
   i32x8 tiny = x < splat(-87.3f);
-  f32x8 clipped = select8(x > splat(88.3f), splat(88.3f), x);
-  clipped = select8(tiny, splat(-87.3f), clipped);
-  f32x8 n = fk_fma(clipped, splat(1.44269504f), magic) - magic;
+  f32x8 clipped = -fk_max(splat(-88.3f), -fk_max(splat(-87.3f), x));
+  f32x8 shifted = fk_fma(clipped, splat(1.44269504f), magic);
+  f32x8 n = shifted - magic;
   f32x8 r = fk_fma(n, splat(-0.693359375f), clipped);
   r = fk_fma(n, splat(2.12194440e-4f), r);
   f32x8 p = splat(1.0f / 5040);
@@ -20,8 +20,7 @@ INLINE f32x8 exp8(f32x8 x) {
   p = fk_fma(p, r, splat(0.5f));
   p = fk_fma(p, r, splat(1.0f));
   p = fk_fma(p, r, splat(1.0f));
-  f32x8 power = (f32x8)((__builtin_convertvector(n, i32x8) + 127) << 23);
-  return select8(tiny, splat(0), p * power);
+  return (f32x8)(((i32x8)p + ((i32x8)shifted << 23)) & ~tiny);
 }
 
 INLINE float exp1(float x) { return exp8(splat(x))[0]; }
@@ -34,33 +33,41 @@ INLINE float exp1(float x) { return exp8(splat(x))[0]; }
     for (; i < (COUNT); i++) TAIL;                                                                                     \
   }
 
+INLINE int32_t sum_int_lanes(i32x8 v) {
+  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+  v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+  return v[0] + v[1];
+}
+
 static void quantize(const float *x, size_t count, fk_activations *to) {
   for (size_t b = 0; b < count / FK_BLOCK; b++, x += FK_BLOCK, to++) {
     f32x8 v[4];
     f32x8 largest = splat(0);
     for (int i = 0; i < 4; i++) {
       v[i] = load8(x + 8 * i);
-      v[i] = select8(v[i] == v[i], v[i], splat(0));
-      v[i] = select8(v[i] > splat(FLT_MAX), splat(FLT_MAX), v[i]);
-      v[i] = select8(v[i] < splat(-FLT_MAX), splat(-FLT_MAX), v[i]);
+      v[i] = (f32x8)((i32x8)v[i] & (v[i] == v[i]));
       largest = fk_max(largest, (f32x8)((i32x8)v[i] & 0x7fffffff));
     }
     float peak = max_lanes(largest);
+    if (peak > FLT_MAX) {
+      peak = FLT_MAX;
+      for (int i = 0; i < 4; i++) {
+        v[i] = select8(v[i] > splat(FLT_MAX), splat(FLT_MAX), v[i]);
+        v[i] = select8(v[i] < splat(-FLT_MAX), splat(-FLT_MAX), v[i]);
+      }
+    }
     // Below this the reciprocal would overflow; such a block is zero for every purpose.
     float inverse = peak > 1e-35f ? 127.0f / peak : 0;
+    // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
     const f32x8 magic = splat(12582912.0f);
-    i32x8 halves[2] = {{0}, {0}};
+    i32x8 codes[4];
     for (int i = 0; i < 4; i++) {
-      i32x8 code = __builtin_convertvector((v[i] * splat(inverse) + magic) - magic, i32x8);
-      s8x8 narrow = __builtin_convertvector(code, s8x8);
+      codes[i] = (i32x8)(v[i] * splat(inverse) + magic) - (i32x8)magic;
+      s8x8 narrow = __builtin_convertvector(codes[i], s8x8);
       memcpy(to->codes + 8 * i, &narrow, 8);
-      halves[i / 2] += code;
     }
-    for (int h = 0; h < 2; h++) {
-      int32_t sum = 0;
-      for (int i = 0; i < 8; i++) sum += halves[h][i];
-      to->sums[h] = (int16_t)sum;
-    }
+    to->sums[0] = (int16_t)sum_int_lanes(codes[0] + codes[1]);
+    to->sums[1] = (int16_t)sum_int_lanes(codes[2] + codes[3]);
     to->sum = to->sums[0] + to->sums[1];
     to->scale = inverse == 0 ? 0 : peak / 127.0f;
     to->scaled_sum = to->scale * (float)to->sum;

@@ -4,8 +4,7 @@ import Transformers
 
 /// One timeline of tokens in an engine's cache: a prompt, the answer so far, and whatever follows.
 ///
-/// The scheduler drives it for requests. `prefill`, `append` and `sample` drive it by hand, alone on the engine, without
-/// looking for or leaving a prefix: for measurements.
+/// The scheduler drives it for requests.
 public final class Session {
   public let engine: Engine
   private let sequence: KVSequence
@@ -67,8 +66,6 @@ public final class Session {
     tokens.removeSubrange(position...)
     publishedBlocks = min(publishedBlocks, position / Kernels.kvBlock)
   }
-
-  // MARK: Driven by a scheduler
 
   /// Blocks that so many more tokens would take from the cache.
   func blocksNeeded(for tokens: Int) -> Int { sequence.blocksNeeded(for: tokens) }
@@ -137,53 +134,5 @@ public final class Session {
     guard engine.pass.append(token, to: sequence) else { return false }
     tokens.append(token)
     return true
-  }
-
-  // MARK: Driven by hand
-
-  /// Makes the session's tokens equal to `prompt`, computing what differs from what it held; afterwards `sample` chooses
-  /// the token behind it.
-  /// - Parameters:
-  ///   - proceed: asked between batches with the number of tokens done; false ends the work early.
-  /// - Returns: false if `proceed` ended it.
-  /// - Throws: `emptyPrompt`, `promptTooLong`.
-  public func prefill(
-    _ prompt: [TokenID], proceed: (_ done: Int) -> Bool = { _ in true }
-  ) throws(GenerationError) -> Bool {
-    guard !prompt.isEmpty else { throw .emptyPrompt }
-    guard prompt.count < engine.context else { throw .promptTooLong(tokens: prompt.count, context: engine.context) }
-    rewind(to: sharedPrefix(with: prompt))
-    while tokens.count < prompt.count {
-      guard proceed(tokens.count) else { return false }
-      let next = prompt[tokens.count..<min(tokens.count + engine.pass.maxTokens, prompt.count)]
-      guard compute(next) else { throw .promptTooLong(tokens: prompt.count, context: engine.context) }
-    }
-    return proceed(tokens.count)
-  }
-
-  /// Computes one more token, so that `sample` chooses the one behind it.
-  /// - Returns: false, with nothing changed, where the context is full.
-  public func append(_ token: TokenID) -> Bool {
-    tokens.count < engine.context && compute(CollectionOfOne(token))
-  }
-
-  private func compute(_ next: some Collection<TokenID>) -> Bool {
-    engine.pass.begin()
-    while !engine.pass.append(next, to: sequence) {
-      guard engine.prefixes.evict() else { return false }
-    }
-    engine.prepare(tokens: next.count)
-    engine.pass.run()
-    tokens.append(contentsOf: next)
-    return true
-  }
-
-  /// Chooses the token behind the last computed one.
-  /// - Precondition: the session's last pass was the engine's last.
-  public func sample(_ sampler: Sampler) throws(SamplingError) -> SampledToken {
-    let logits = engine.pass.logits(row: engine.pass.count - 1)
-    let history = tokens
-    return try sampler.sample(
-      logits: logits, history: history.span, position: history.count, scratch: engine.scratch)
   }
 }

@@ -15,7 +15,7 @@ import Transformers
         BenchmarkCase(.batch, tokens: 4, batch: 3), BenchmarkCase(.prefill, tokens: 16, depth: 8),
         BenchmarkCase(.decode, tokens: 4, depth: 8), BenchmarkCase(.batch, tokens: 4, depth: 8, batch: 3),
       ])
-    #expect(cases[3].positions == 25)
+    #expect(cases[3].positions == 26)
   }
 
   @Test func medianIsTheMiddle() {
@@ -31,12 +31,12 @@ import Transformers
     let file = try ModelFile(path: tests.appending(path: "Fixtures/families/llama3.Q4_0.gguf").path)
     var options = Engine.Options(threads: 2)
     options.batch = 8
-    options.context = 64
+    let cases = BenchmarkCase.all(prefill: [20], decode: [5], depths: [0, 12], sequences: [1, 11])
+    BenchmarkCase.prepare(&options, for: cases)
     let engine = try Engine(file, options)
     let ceilings = try engine.ceilings()
     #expect(ceilings.readBytes > 0 && ceilings.integerProducts > 0 && ceilings.floatProducts > 0)
-    let cases = BenchmarkCase.all(prefill: [20], decode: [5], depths: [0, 12], sequences: [1, 11])
-    let benchmark = try Benchmark(engine, cases, threads: 2, ceilings: ceilings)
+    let benchmark = Benchmark(engine, cases, threads: 2, ceilings: ceilings)
     for index in cases.indices {
       try benchmark.sample(index, warmUp: true)
       #expect(benchmark.results[index].samples.isEmpty)

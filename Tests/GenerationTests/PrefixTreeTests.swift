@@ -191,7 +191,7 @@ import Usage
       let engine = try TinyModel.engine()
       var random = TestRandom(seed: 4)
       let session = Session(engine)
-      _ = try session.prefill(engine.tokens(70, &random))
+      try session.prefill(engine.tokens(70, &random))
       session.publish()
       session.truncate(to: 30)
     }
@@ -199,7 +199,7 @@ import Usage
       let engine = try TinyModel.engine()
       var random = TestRandom(seed: 4)
       let session = Session(engine)
-      _ = try session.prefill(engine.tokens(70, &random))
+      try session.prefill(engine.tokens(70, &random))
       session.truncate(to: 30)
       session.publish()
     }

@@ -72,7 +72,7 @@ extension Engine {
       promptTokens: request.prompt.count)
     var detokenizer = StreamingDetokenizer(tokenizer)
     var outcome = Outcome(tokens: [], text: [], blocks: [])
-    _ = try session.prefill(request.prompt)
+    try session.prefill(request.prompt)
     var stoppedByText = false
     while monitor.limitReached == nil {
       let token = try session.sample(sampler).token

@@ -67,7 +67,7 @@ enum Bench {
       sequences: arguments[sequences])
     var options = try EngineOptions.engineOptions(arguments)
     options.threads = threads
-    options.context = cases.map(\.positions).max() ?? 64
+    BenchmarkCase.prepare(&options, for: cases)
     console.progress("farthing: loading, \(threads) threads")
     let start = Clock.nowNanos()
     let file = try failing { () throws(ModelFileError) in try ModelFile(path: path) }
@@ -78,9 +78,7 @@ enum Bench {
     let ceilings = try failing { () throws(SystemError) in
       try engine.ceilings()
     }
-    let benchmark = try failing { () throws(GenerationError) in
-      try Benchmark(engine, cases, threads: threads, ceilings: ceilings)
-    }
+    let benchmark = Benchmark(engine, cases, threads: threads, ceilings: ceilings)
     let rival = arguments[peer].map { BenchPeer(program: $0, model: path, threads: threads, cases: cases) }
     var rivalSamples: [[Double]] = cases.map { _ in [] }
     for round in 0...arguments[repetitions] {

@@ -2,41 +2,38 @@ import Compute
 import Tokenization
 import Transformers
 
-/// Measures the speed of a loaded model with the same calls that requests are answered with.
+/// Measures the speed of a loaded model with the scheduler that answers requests.
 ///
 /// Cases are measured in rounds, one sample of each case a round, so that a disturbance of some seconds touches one sample
-/// of each and not all samples of one; the caller may put another program's measurements in between.
+/// of each and not all samples of one; the caller may put another program's measurements in between. Requests go on after
+/// end tokens, choose greedily, and guess nothing ahead.
 public final class Benchmark {
   public let engine: Engine
   public let ceilings: Ceilings
   public private(set) var results: [BenchmarkResult]
-  private let sampler: Sampler
-  private let session: Session
-  /// Keys and values of the batch cases, beside the engine's own.
-  private let cache: KVCache?
-  private var sequences: [KVSequence] = []
-  private var next: [TokenID] = []
+  private let sessions: [Session]
+  private let scheduler: Scheduler
+  private let observer = Unobserved()
+  /// Texts made so far.
+  private var texts: UInt64 = 0
+
+  private final class Unobserved: GenerationObserver {
+    let isCancelled = false
+    func prefilled(_ done: Int, of total: Int) {}
+    func received(_ text: [UInt8]) {}
+  }
 
   /// - Parameter threads: as they were asked for.
-  /// - Precondition: every case fits the engine's context.
-  /// - Throws: `GenerationError` where there is no memory for the caches of the batch cases.
-  public init(
-    _ engine: Engine, _ cases: [BenchmarkCase], threads: Int, ceilings: Ceilings
-  ) throws(GenerationError) {
-    precondition(cases.allSatisfy { $0.positions <= engine.context })
+  /// - Precondition: the engine was made with the options that `BenchmarkCase.prepare` made for these cases.
+  public init(_ engine: Engine, _ cases: [BenchmarkCase], threads: Int, ceilings: Ceilings) {
+    precondition(cases.allSatisfy { $0.positions <= engine.context && $0.batch <= engine.pass.maxTokens })
     self.engine = engine
     self.ceilings = ceilings
-    session = Session(engine)
-    do { sampler = try Sampler(.greedy, vocabulary: engine.model.configuration.vocab) } catch { throw .sampling(error) }
-    let block = Kernels.kvBlock
-    let most = cases.filter { $0.batch > 1 }.map { $0.batch * (($0.positions + block - 1) / block) * block }.max()
-    do {
-      cache = try most.map { (positions) throws(ModelError) in
-        try KVCache(engine.model.configuration, type: engine.cache.type, positions: positions)
-      }
-    } catch {
-      throw .model(error)
-    }
+    var limits = Scheduler.Limits()
+    limits.active = cases.map(\.batch).max() ?? 1
+    limits.speculation = .off
+    scheduler = Scheduler(engine, limits)
+    sessions = (0..<limits.active).map { _ in Session(engine) }
     results = cases.map {
       BenchmarkResult(test: $0, threads: threads, limit: Self.limit(of: $0, engine, ceilings))
     }
@@ -61,98 +58,84 @@ public final class Benchmark {
   public func sample(_ index: Int, warmUp: Bool = false) throws(GenerationError) -> Int64 {
     let test = results[index].test
     let tokens = Self.tokens(of: test, warmUp: warmUp)
-    let nanos: Int64
-    switch test.test {
-    case .prefill: nanos = try prefill(tokens, depth: test.depth)
-    case .decode: nanos = try decode(tokens, depth: test.depth)
-    case .batch: nanos = try batch(tokens, depth: test.depth, sequences: test.batch)
-    }
+    let nanos =
+      test.test == .prefill
+      ? try prefill(tokens, depth: test.depth) : try decode(tokens, depth: test.depth, sequences: test.batch)
     if !warmUp { results[index].samples.append(Double(tokens * test.batch) / Double(max(nanos, 1)) * 1e9) }
     return nanos
   }
 
-  /// Ids that differ from one place to the next and from one sequence to another, the same in every run.
-  private func text(_ count: Int, salt: Int = 0) -> [TokenID] {
+  /// Ids that differ from one place to the next and from one text to another, the same in every run.
+  private func text(_ count: Int) -> [TokenID] {
+    texts += 1
     let vocab = UInt64(engine.model.configuration.vocab)
     return (0..<count).map { place in
-      let mixed = (UInt64(place) &+ UInt64(salt) << 32 &+ 1) &* 0x9E37_79B9_7F4A_7C15
+      let mixed = (UInt64(place) &+ texts << 32 &+ 1) &* 0x9E37_79B9_7F4A_7C15
       return TokenID((mixed >> 33) % vocab)
     }
   }
 
-  private func fill(_ depth: Int) throws(GenerationError) {
+  /// Makes a session hold the keys and values of a text.
+  private func fill(_ session: Session, _ text: ArraySlice<TokenID>) throws(GenerationError) {
     session.reset()
-    if depth > 0 { _ = try session.prefill(text(depth)) }
+    guard !text.isEmpty else { return }
+    try answer(Array(text), on: session)
+  }
+
+  /// Reads a prompt until the token behind it is chosen.
+  private func answer(_ prompt: [TokenID], on session: Session) throws(GenerationError) {
+    let request = try submit(prompt, tokens: 1, on: session)
+    while !request.isFinished, scheduler.step() {}
+    try check(request)
+    _ = scheduler.takeFinished()
+  }
+
+  private func submit(
+    _ prompt: [TokenID], tokens: Int, on session: Session
+  ) throws(GenerationError) -> ScheduledRequest {
+    var request = GenerationRequest(prompt: prompt)
+    request.sampling = .greedy
+    request.ignoreEnd = true
+    request.tokenLimit = tokens
+    return try scheduler.submit(request, session: session, observer: observer)
+  }
+
+  private func check(_ request: ScheduledRequest) throws(GenerationError) {
+    if case .failed = request.result.finish { throw .sampling(.noCandidate(position: request.tokens.count)) }
   }
 
   private func prefill(_ tokens: Int, depth: Int) throws(GenerationError) -> Int64 {
-    try fill(depth)
     let prompt = text(depth + tokens)
+    let session = sessions[0]
+    try fill(session, prompt[..<depth])
     let start = Clock.nowNanos()
-    _ = try session.prefill(prompt)
-    _ = try choose()
-    return Clock.nowNanos() - start
+    try answer(prompt, on: session)
+    let nanos = Clock.nowNanos() - start
+    session.reset()
+    return nanos
   }
 
-  private func decode(_ tokens: Int, depth: Int) throws(GenerationError) -> Int64 {
-    try fill(depth)
-    var token = text(1, salt: 1)[0]
+  /// So many steps that choose a token of every sequence. All begin at `depth` in the same step: what is in front of it is
+  /// computed before, and one token is due.
+  private func decode(_ steps: Int, depth: Int, sequences: Int) throws(GenerationError) -> Int64 {
+    var requests: [ScheduledRequest] = []
+    for session in sessions[..<sequences] {
+      let prompt = text(depth + 1)
+      try fill(session, prompt[..<depth])
+      requests.append(try submit(prompt, tokens: steps + 1, on: session))
+    }
     let start = Clock.nowNanos()
-    for _ in 0..<tokens {
-      _ = session.append(token)
-      token = try choose()
+    for _ in 0..<steps { _ = scheduler.step() }
+    let nanos = Clock.nowNanos() - start
+    for request in requests {
+      try check(request)
+      precondition(request.isFinished || request.result.tokens.count == steps, "each step chose a token of everybody")
+      scheduler.cancel(request)
     }
-    return Clock.nowNanos() - start
-  }
-
-  private func choose() throws(GenerationError) -> TokenID {
-    do { return try session.sample(sampler).token } catch { throw .sampling(error) }
-  }
-
-  private func batch(_ steps: Int, depth: Int, sequences count: Int) throws(GenerationError) -> Int64 {
-    guard let cache else { preconditionFailure("a batch case has its cache") }
-    sequences = (0..<count).map { _ in KVSequence(cache) }
-    let pass = engine.pass
-    for (index, sequence) in sequences.enumerated() {
-      var left = text(depth, salt: index + 2)[...]
-      while !left.isEmpty {
-        pass.begin()
-        _ = pass.append(left.prefix(pass.maxTokens), to: sequence)
-        engine.prepare(tokens: left.count)
-        pass.run()
-        left = left.dropFirst(pass.maxTokens)
-      }
-    }
-    next = text(count, salt: 1)
-    engine.prepare(tokens: 1)
-    let start = Clock.nowNanos()
-    for _ in 0..<steps { try step(pass) }
-    return Clock.nowNanos() - start
-  }
-
-  /// One token of every sequence, in as many passes as the width of a pass takes.
-  private func step(_ pass: ForwardPass) throws(GenerationError) {
-    var failure: SamplingError?
-    for first in stride(from: 0, to: sequences.count, by: pass.maxTokens) {
-      let rows = min(pass.maxTokens, sequences.count - first)
-      pass.begin()
-      for row in 0..<rows { _ = pass.append(CollectionOfOne(next[first + row]), to: sequences[first + row]) }
-      pass.run()
-      for start in stride(from: 0, to: rows, by: ForwardPass.maxLogitRows) {
-        pass.logits(rows: start..<min(start + ForwardPass.maxLogitRows, rows)) { row, logits in
-          let history: [TokenID] = []
-          do throws(SamplingError) {
-            next[first + row] =
-              try sampler.sample(
-                logits: logits, history: history.span, position: sequences[first + row].count, scratch: engine.scratch
-              ).token
-          } catch {
-            failure = error
-          }
-        }
-      }
-    }
-    if let failure { throw .sampling(failure) }
+    while !scheduler.isIdle { _ = scheduler.step() }
+    _ = scheduler.takeFinished()
+    for session in sessions { session.reset() }
+    return nanos
   }
 
   /// What the ceilings admit. A prompt reads the weights once a pass and does one head; a step reads them once and does

@@ -1,3 +1,4 @@
+import Compute
 import Transformers
 
 /// One thing to measure.
@@ -27,7 +28,16 @@ public struct BenchmarkCase: Sendable, Hashable {
   }
 
   /// Positions of one sequence.
-  public var positions: Int { depth + tokens + 1 }
+  public var positions: Int { depth + tokens + 2 }
+
+  /// Makes room for every case: for so many sequences of so many positions, and in a pass for a row of each. No prefix
+  /// stays behind, so that every sample computes the same.
+  public static func prepare(_ options: inout Engine.Options, for cases: [BenchmarkCase]) {
+    options.context = cases.map(\.positions).max() ?? Kernels.kvBlock
+    options.kvPositions = cases.map { $0.batch * KVCache.blocks(of: $0.positions) * Kernels.kvBlock }.max()
+    options.idlePositions = 0
+    options.batch = max(options.batch, cases.map(\.batch).max() ?? 1)
+  }
 
   /// The cases of a command line: every length of prompt, of answer, and every number of sequences, at every depth.
   /// One sequence is `decode`, more are `batch`.

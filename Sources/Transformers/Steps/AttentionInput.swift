@@ -1,14 +1,22 @@
 import Compute
 
 /// The matrices and norms in front of a layer's attention.
-struct AttentionWeights {
+final class AttentionWeights: Sendable {
   let query: Linear
   let key: Linear
   let value: Linear
   let output: Linear
   /// Norms of single heads, before rope, where the family has them: [headDim].
-  var queryNorm: AlignedBuffer<Float>?
-  var keyNorm: AlignedBuffer<Float>?
+  let queryNorm: AlignedBuffer<Float>?
+  let keyNorm: AlignedBuffer<Float>?
+
+  init(
+    query: Linear, key: Linear, value: Linear, output: Linear, queryNorm: AlignedBuffer<Float>?,
+    keyNorm: AlignedBuffer<Float>?
+  ) {
+    (self.query, self.key, self.value, self.output) = (query, key, value, output)
+    (self.queryNorm, self.keyNorm) = (queryNorm, keyNorm)
+  }
 }
 
 /// Queries, keys and values: matrix products, head norms and rope, keys and values straight into the cache.

@@ -1,10 +1,14 @@
 import Compute
 
 /// The matrices of a gated feed-forward layer: down(activation(gate x) * (up x)).
-struct FeedForwardWeights {
+final class FeedForwardWeights: Sendable {
   let gate: Linear
   let up: Linear
   let down: Linear
+
+  init(gate: Linear, up: Linear, down: Linear) {
+    (self.gate, self.up, self.down) = (gate, up, down)
+  }
 }
 
 /// activation(gate x) * (up x), in the form that `down` reads. The same rows of both matrices a chunk.
