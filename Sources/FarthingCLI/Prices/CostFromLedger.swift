@@ -79,7 +79,8 @@ struct ObservedWorkload {
 
   /// A line that says where the figures come from.
   var note: String {
-    "from the ledger: \(grouped(Int64(seen.requests))) requests in \(grouped(seen.days)) days (UTC), "
+    "from the ledger: \(seen.requests == 1 ? "1 request" : "\(grouped(seen.requests)) requests") in "
+      + "\(seen.days == 1 ? "1 day" : "\(grouped(seen.days)) days") of UTC, "
       + "\(seen.models.map { printable($0) }.joined(separator: ", ")); busiest hour \(peakPercent) %"
   }
 }
