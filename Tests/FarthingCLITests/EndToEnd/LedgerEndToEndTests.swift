@@ -279,7 +279,8 @@ final class LedgerPlace: Sendable {
         unset FARTHING_FAILPOINT FARTHING_FAILPOINT_TRACE
         "$F" run -m '\(Self.model)' --raw -n 40 -t 1 hello >/dev/null 2>&1
       ) &
-      timeout --preserve-status -s INT 4 "$F" \(words.joined(separator: " "))
+      # To the binary alone: to its group too, it would be a second Ctrl-C, which kills.
+      timeout --foreground --preserve-status -s INT 4 "$F" \(words.joined(separator: " "))
       status=$?
       wait
       exit $status
