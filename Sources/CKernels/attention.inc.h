@@ -14,25 +14,10 @@ enum {
 };
 #define FOR_VECTORS _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
 
-// e^x for x <= 0, by the series of exp8; 0 below -87.3. Adding the rounded exponent to the bits of a number near 1 is
-// exact down to there.
-INLINE fk_wide wide_exp(fk_wide x) {
-  const fk_wide magic = wide_splat(12582912.0f);
-  fk_wide shifted = wide_fma(x, wide_splat(1.44269504f), magic);
-  fk_wide n = shifted - magic;
-  fk_wide r = wide_fma(n, wide_splat(-0.693359375f), x);
-  r = wide_fma(n, wide_splat(2.12194440e-4f), r);
-  fk_wide p = wide_splat(1.0f / 5040);
-  p = wide_fma(p, r, wide_splat(1.0f / 720));
-  p = wide_fma(p, r, wide_splat(1.0f / 120));
-  p = wide_fma(p, r, wide_splat(1.0f / 24));
-  p = wide_fma(p, r, wide_splat(1.0f / 6));
-  p = wide_fma(p, r, wide_splat(0.5f));
-  p = wide_fma(p, r, wide_splat(1.0f));
-  p = wide_fma(p, r, wide_splat(1.0f));
-  fk_wide_bits tiny = x < wide_splat(-87.3f);
-  return (fk_wide)(((fk_wide_bits)p + ((fk_wide_bits)shifted << 23)) & ~tiny);
-}
+DEFINE_EXP(wide_exp_clipped, fk_wide, fk_wide_bits, wide_splat, wide_fma)
+
+// e^x for x <= 0, which needs no clipping: what is wrong below -87.3 is 0 in the end.
+INLINE fk_wide wide_exp(fk_wide x) { return wide_exp_clipped(x, x); }
 
 // Scores of one head and block to softmax weights in place; slots outside [begin, end) weigh nothing. Updates the
 // running maximum and sum, and returns the factor by which earlier output shrinks.

@@ -1,26 +1,34 @@
 // Float kernels of a layer: quantisation of activations, norms, activation functions, rope. Part of
 // kernels.inc.h, which explains the primitives.
 
-// e^x to about one unit in the last place; 0 below -87.3 (the smallest normal result), largest finite above 88.3.
-// Range reduction by multiples of ln 2 in two parts, then the Taylor series to the seventh power on |r| <= 0.347, where
-// its remainder is below 6e-9. Adding the rounded exponent to the bits of a number near 1 is exact within those bounds.
+// NAME(x, clipped): e^clipped to about one unit in the last place, or 0 where x < -87.3 (the smallest normal result);
+// clipped is x kept within -87.3...88.3. Range reduction by multiples of ln 2 in two parts, then the Taylor series to
+// the seventh power on |r| <= 0.347, where its remainder is below 6e-9. Adding 1.5 * 2^23 rounds to an integer, in the
+// low bits; adding that as an exponent to the bits of a number near 1 is exact within those bounds.
+#define DEFINE_EXP(NAME, FLOATS, BITS, SPLAT, FMA)                                                                     \
+  INLINE FLOATS NAME(FLOATS x, FLOATS clipped) {                                                                       \
+    const FLOATS magic = SPLAT(12582912.0f);                                                                           \
+    FLOATS shifted = FMA(clipped, SPLAT(1.44269504f), magic);                                                          \
+    FLOATS n = shifted - magic;                                                                                        \
+    FLOATS r = FMA(n, SPLAT(-0.693359375f), clipped);                                                                  \
+    r = FMA(n, SPLAT(2.12194440e-4f), r);                                                                              \
+    FLOATS p = SPLAT(1.0f / 5040);                                                                                     \
+    p = FMA(p, r, SPLAT(1.0f / 720));                                                                                  \
+    p = FMA(p, r, SPLAT(1.0f / 120));                                                                                  \
+    p = FMA(p, r, SPLAT(1.0f / 24));                                                                                   \
+    p = FMA(p, r, SPLAT(1.0f / 6));                                                                                    \
+    p = FMA(p, r, SPLAT(0.5f));                                                                                        \
+    p = FMA(p, r, SPLAT(1.0f));                                                                                        \
+    p = FMA(p, r, SPLAT(1.0f));                                                                                        \
+    BITS tiny = x < SPLAT(-87.3f);                                                                                     \
+    return (FLOATS)(((BITS)p + ((BITS)shifted << 23)) & ~tiny);                                                        \
+  }
+
+DEFINE_EXP(exp8_clipped, f32x8, i32x8, splat, fk_fma)
+
+// e^x; largest finite above 88.3.
 INLINE f32x8 exp8(f32x8 x) {
-  const f32x8 magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, in the low bits
-  i32x8 tiny = x < splat(-87.3f);
-  f32x8 clipped = -fk_max(splat(-88.3f), -fk_max(splat(-87.3f), x));
-  f32x8 shifted = fk_fma(clipped, splat(1.44269504f), magic);
-  f32x8 n = shifted - magic;
-  f32x8 r = fk_fma(n, splat(-0.693359375f), clipped);
-  r = fk_fma(n, splat(2.12194440e-4f), r);
-  f32x8 p = splat(1.0f / 5040);
-  p = fk_fma(p, r, splat(1.0f / 720));
-  p = fk_fma(p, r, splat(1.0f / 120));
-  p = fk_fma(p, r, splat(1.0f / 24));
-  p = fk_fma(p, r, splat(1.0f / 6));
-  p = fk_fma(p, r, splat(0.5f));
-  p = fk_fma(p, r, splat(1.0f));
-  p = fk_fma(p, r, splat(1.0f));
-  return (f32x8)(((i32x8)p + ((i32x8)shifted << 23)) & ~tiny);
+  return exp8_clipped(x, -fk_max(splat(-88.3f), -fk_max(splat(-87.3f), x)));
 }
 
 INLINE float exp1(float x) { return exp8(splat(x))[0]; }
