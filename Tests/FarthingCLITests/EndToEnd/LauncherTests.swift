@@ -58,7 +58,9 @@ import Testing
 
   @Test func twoAtOnceBuildOnce() throws {
     let sandbox = try Sandbox()
-    let outcome = try sandbox.shell("./farthing x & ./farthing x & wait", environment: ["SLOW": "1"])
+    // Each into a file of its own: in one pipe their words could come mixed.
+    let outcome = try sandbox.shell(
+      "./farthing x >one & ./farthing x >two & wait; cat one two", environment: ["SLOW": "1"])
     #expect(outcome.output == "binary [x]\nbinary [x]\n")
     #expect(outcome.error.contains("waiting for another build"))
     #expect(sandbox.builds == 1)
