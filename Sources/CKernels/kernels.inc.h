@@ -152,6 +152,7 @@ const fk_kernels FK_TABLE = {
       [FK_LAYOUT_C4K] = matmul_c4k,
     },
   .quantize = quantize,
+  .quantize_rest = quantize_rest,
   .rms_norm = rms_norm,
   .add = add,
   .scale = scale,

@@ -82,6 +82,18 @@ static void quantize(const float *x, size_t count, fk_activations *to) {
   }
 }
 
+static void quantize_rest(const float *x, size_t count, const fk_activations *rounded, fk_activations *rest) {
+  for (size_t b = 0; b < count / FK_BLOCK; b++, x += FK_BLOCK, rounded++, rest++) {
+    float left[FK_BLOCK];
+    for (int i = 0; i < FK_BLOCK; i += 8) {
+      s8x8 codes;
+      memcpy(&codes, rounded->codes + i, 8);
+      store8(left + i, load8(x + i) - splat(rounded->scale) * __builtin_convertvector(codes, f32x8));
+    }
+    quantize(left, FK_BLOCK, rest);
+  }
+}
+
 static void rms_norm(const float *x, const float *weight, size_t count, float epsilon, float *y) {
   f32x8 sums[4] = {{0}, {0}, {0}, {0}};
   size_t i = 0;

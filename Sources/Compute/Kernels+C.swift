@@ -55,6 +55,14 @@ extension Kernels {
     unsafe table.pointee.quantize(x.pointer, x.count, destination.pointer)
   }
 
+  /// What the rounding of x to `rounded`, by `quantize`, left out, rounded itself: x is nearly rounded + rest.
+  /// - Precondition: x.count is a multiple of 32; the others hold x.count / 32 blocks.
+  public func quantizeRest(_ x: View<Float>, of rounded: View<Activations>, to rest: View<Activations>) {
+    precondition(x.count.isMultiple(of: Self.block))
+    precondition(rounded.count >= x.count / Self.block && rest.count >= x.count / Self.block)
+    unsafe table.pointee.quantize_rest(x.pointer, x.count, rounded.pointer, rest.pointer)
+  }
+
   /// y = x / sqrt(mean(x^2) + epsilon) * weight; y may be x.
   public func rmsNorm(_ x: View<Float>, weight: View<Float>, epsilon: Float, to y: View<Float>) {
     precondition(weight.count == x.count && y.count == x.count)

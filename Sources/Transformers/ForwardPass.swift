@@ -42,13 +42,14 @@ public final class ForwardPass {
     let first = layers[0]
 
     normalized = try ActivationRows(
-      tokens: maxTokens, columns: configuration.hidden, readers: layers.flatMap(\.inputReaders), product: product)
+      tokens: maxTokens, columns: configuration.hidden, readers: layers.flatMap(\.inputReaders), product: product,
+      maxTerms: 2)
     attended = try ActivationRows(
       tokens: maxTokens, columns: configuration.heads * configuration.headDim,
       readers: layers.map(\.attention.output), product: product)
     gated = try ActivationRows(
       tokens: maxTokens, columns: configuration.feedForward, readers: layers.map(\.feedForward.down),
-      product: product)
+      product: product, maxTerms: 2)
     normalize = NormalizeStep(state, output: normalized, weight: first.attentionNorm)
     normalizeBranch = NormalizeBranchStep(state, weight: first.attentionNorm)
     attentionInput = AttentionInputStep(state, input: normalized, weights: first.attention, rope: ropes[0])
@@ -100,7 +101,12 @@ public final class ForwardPass {
   /// Computes all layers for the appended rows.
   public func run() {
     embed()
-    for layer in 0..<model.configuration.layers { model.family.run(layer: layer, self) }
+    let last = model.configuration.layers - 1
+    for layer in 0...last {
+      normalized.terms = layer == last ? 2 : 1
+      gated.terms = normalized.terms
+      model.family.run(layer: layer, self)
+    }
     // Whoever lets go of a sequence now gets its blocks back at once. The array keeps its memory.
     state.sequences.removeAll(keepingCapacity: true)
   }

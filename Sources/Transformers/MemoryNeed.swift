@@ -63,9 +63,11 @@ extension PassState {
   /// About what the buffers of a pass take: rows of each width, logits of one slice, scratch of each worker.
   static func bytes(_ configuration: ModelConfiguration, tokens: Int, threads: Int) -> Int {
     let heads = configuration.heads * configuration.headDim
-    // Floats and blocks of the three activation buffers (4 + 1.5 bytes an element), residual, branch and queries.
-    let rows = tokens * (14 * configuration.hidden + 12 * heads + 6 * configuration.feedForward)
-    let worker = 4 * max(2 * tokens * max(rowsPerChunk, configuration.headDim), AttendStep.scratchFloats(configuration))
+    // Floats and blocks of the three activation buffers (4 bytes an element, 1.5 for each of two terms, of which
+    // attention's has one), residual, branch and queries.
+    let rows = tokens * (15 * configuration.hidden + 11 * heads + 7 * configuration.feedForward)
+    let output = tokens * max(rowsPerChunk, configuration.headDim)
+    let worker = 4 * (max(2 * output, AttendStep.scratchFloats(configuration)) + output)
     return rows + threads * worker + 4 * configuration.vocab * OutputHeadStep.maxTokens
   }
 }

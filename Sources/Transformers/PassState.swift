@@ -12,21 +12,35 @@ public enum MatrixProduct: Sendable {
 }
 
 /// Activations of a pass's tokens, in the form that the matrices reading them need: floats, 8-bit blocks, or both.
+///
+/// A row of blocks has one term, the rounded activations, or two, with what the rounding left out as the second.
+/// - Decision: two terms in the last layer, whose output goes to the head with nothing behind it that would average its
+///   errors. On SmolLM2 rounding the inputs of that one feed-forward layer, 2 % of all products, made a fifth of the
+///   integer path's KL divergence; `Benchmarks/QUALITY.md` has the table of all steps.
+/// - Rejected: two terms for the head too (a quarter less again, but a fifth of all products, and 13 to 22 % of the
+///   speed of eight sequences), for queries, keys and values (12 % of the products for as much).
+/// - Wrong if: on another model `eval --reference` shows no difference between one term and two.
 final class ActivationRows {
   let columns: Int
+  /// Terms of the rows that are written and read from now on: 1 or, where made for it, 2.
+  var terms = 1
+  private let tokens: Int
   let needsFloats: Bool
   let needsBlocks: Bool
   private let floats: AlignedBuffer<Float>
   private let blocks: AlignedBuffer<Activations>
 
   /// - Parameter readers: the matrices that will be multiplied with these rows.
-  init(tokens: Int, columns: Int, readers: [Linear], product: MatrixProduct) throws(SystemError) {
+  init(
+    tokens: Int, columns: Int, readers: [Linear], product: MatrixProduct, maxTerms: Int = 1
+  ) throws(SystemError) {
     self.columns = columns
+    self.tokens = tokens
     needsFloats = product.isReference || readers.contains { $0.layout.isFloat }
     needsBlocks = !product.isReference && readers.contains { !$0.layout.isFloat }
     // Quantised matrices have whole blocks of 32 columns, so the rounding only matters where no block is made.
     floats = try AlignedBuffer(count: tokens * columns)
-    blocks = try AlignedBuffer(count: needsBlocks ? tokens * (columns / Kernels.block) : 0)
+    blocks = try AlignedBuffer(count: needsBlocks ? maxTerms * tokens * (columns / Kernels.block) : 0)
   }
 
   /// The first rows, one after another.
@@ -34,9 +48,9 @@ final class ActivationRows {
 
   func floatRow(_ token: Int) -> View<Float> { floats.part(token * columns, columns) }
 
-  func blockRow(_ token: Int) -> View<Activations> {
+  func blockRow(_ token: Int, term: Int = 0) -> View<Activations> {
     let count = columns / Kernels.block
-    return blocks.part(token * count, count)
+    return blocks.part((term * tokens + token) * count, count)
   }
 
   /// Quantises `count` elements of a row from `start`, where blocks are needed.
@@ -44,15 +58,18 @@ final class ActivationRows {
   func finish(token: Int, start: Int, count: Int, _ kernels: Kernels) {
     guard needsBlocks else { return }
     precondition(start.isMultiple(of: Kernels.block) && count.isMultiple(of: Kernels.block))
-    kernels.quantize(
-      floatRow(token).part(start, count),
-      to: blockRow(token).part(start / Kernels.block, count / Kernels.block))
+    let x = floatRow(token).part(start, count)
+    let rounded = blockRow(token).part(start / Kernels.block, count / Kernels.block)
+    kernels.quantize(x, to: rounded)
+    guard terms == 2 else { return }
+    let rest = blockRow(token, term: 1).part(start / Kernels.block, count / Kernels.block)
+    kernels.quantizeRest(x, of: rounded, to: rest)
   }
 
-  /// The rows from `token` on, as kernels of a float or an integer layout read them.
-  func address(token: Int, float: Bool) -> UnsafeRawPointer {
+  /// All rows, as kernels of a float or an integer layout read them.
+  func address(float: Bool, term: Int = 0) -> UnsafeRawPointer {
     float
-      ? unsafe UnsafeRawPointer(floatRow(token).pointer) : unsafe UnsafeRawPointer(blockRow(token).pointer)
+      ? unsafe UnsafeRawPointer(floatRow(0).pointer) : unsafe UnsafeRawPointer(blockRow(0, term: term).pointer)
   }
 }
 
@@ -87,6 +104,7 @@ final class PassState {
   static let rowsPerChunk = 32
 
   private let scratch: [AlignedBuffer<Float>]
+  /// Of each worker: decoded rows of weights on the reference path, else a product of second terms.
   private let slabs: [AlignedBuffer<Float>]
 
   init(
@@ -106,7 +124,7 @@ final class PassState {
     places = try KVPlaces(maxTokens: maxTokens)
     sequences.reserveCapacity(maxTokens)
     // Two outputs of a chunk, of which a KV head's key and value are the largest; or what attention takes.
-    let outputs = 2 * maxTokens * max(Self.rowsPerChunk, configuration.headDim)
+    let output = maxTokens * max(Self.rowsPerChunk, configuration.headDim)
     let softmax = AttendStep.scratchFloats(configuration)
     let slab =
       max(OutputHeadStep.rowsPerChunk, configuration.headDim)
@@ -114,8 +132,8 @@ final class PassState {
     var scratch: [AlignedBuffer<Float>] = []
     var slabs: [AlignedBuffer<Float>] = []
     for _ in 0..<threads {
-      scratch.append(try AlignedBuffer(count: max(outputs, softmax)))
-      slabs.append(try AlignedBuffer(count: product.isReference ? slab : 0))
+      scratch.append(try AlignedBuffer(count: max(2 * output, softmax)))
+      slabs.append(try AlignedBuffer(count: product.isReference ? slab : output))
     }
     self.scratch = scratch
     self.slabs = slabs
@@ -161,7 +179,17 @@ final class PassState {
       let weights = linear.packed.part(rows.lowerBound / groupRows * groupBytes, groups * groupBytes)
       unsafe linear.layout.multiply(
         kernels, weights: UnsafeRawPointer(weights.pointer), groups: groups, columns: linear.columns,
-        x: x.address(token: 0, float: linear.layout.isFloat), tokens: tokens, y: y.pointer, yStride: stride)
+        x: x.address(float: linear.layout.isFloat), tokens: tokens, y: y.pointer, yStride: stride)
+      guard x.terms == 2 && !linear.layout.isFloat else { break }
+      // The weights of a chunk are in the cache now, so that this costs products but no bandwidth.
+      let (rest, restStride) = (slabs[worker], groups * groupRows)
+      precondition(rest.count >= tokens * restStride)
+      unsafe linear.layout.multiply(
+        kernels, weights: UnsafeRawPointer(weights.pointer), groups: groups, columns: linear.columns,
+        x: x.address(float: false, term: 1), tokens: tokens, y: rest.pointer, yStride: restStride)
+      for token in 0..<tokens {
+        kernels.add(rest.part(token * restStride, rows.count), to: y.part(token * stride, rows.count))
+      }
     case .reference(let blas):
       let slab = slabs[worker]
       for row in rows {

@@ -97,6 +97,26 @@ import Testing
     #expect(normalised > 1.5e-5 && normalised < 3e-5)
   }
 
+  /// The second term is the rounding of what the first left out, and both together are 254 times as exact.
+  @Test(arguments: Kernels.all)
+  func restCompletesTheRoundedRow(_ kernels: Kernels) {
+    var random = KernelRandom(seed: 13)
+    let values = (0..<32 * 200).map { index in exp2(Float(index / 32 % 60 - 30)) * random.normal() }
+    let (x, rest) = (GuardedBuffer(values), GuardedBuffer<fk_activations>(count: values.count / 32))
+    let rounded = Self.quantize(kernels, values)
+    kernels.quantizeRest(x.view, of: rounded.view, to: rest.view)
+    for block in 0..<rest.count {
+      let (first, second) = (rounded[block], rest[block])
+      let left = (0..<32).map { values[block * 32 + $0] - first.scale * Float(codes(of: first)[$0]) }
+      #expect(Self.fault(of: second, left) == nil, "\(kernels.name) block \(block)")
+      for index in 0..<32 {
+        let terms = [first, second].map { Double($0.scale) * Double(codes(of: $0)[index]) }
+        let error = abs(terms[0] + terms[1] - Double(values[block * 32 + index]))
+        #expect(error <= Double(first.scale) * (0.5001 / 254 + 1e-5))
+      }
+    }
+  }
+
   /// No operation in it is fused, so that every table makes the same bytes.
   @Test func tablesMakeTheSameBytes() {
     var random = KernelRandom(seed: 11)

@@ -124,6 +124,9 @@ typedef struct {
   // x [count] F32 to fk_activations[count / 32]; count a multiple of 32. Not-a-number becomes 0.
   void (*quantize)(const float *x, size_t count, fk_activations *destination);
 
+  // What the rounding of x to `rounded` left out, rounded itself: x is nearly rounded + rest. Shapes as above.
+  void (*quantize_rest)(const float *x, size_t count, const fk_activations *rounded, fk_activations *rest);
+
   // y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]. y may be x.
   void (*rms_norm)(const float *x, const float *weight, size_t count, float epsilon, float *y);
 
