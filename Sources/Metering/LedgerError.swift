@@ -4,6 +4,14 @@ public enum LedgerError: Error, Sendable, Equatable {
   case system(call: String, path: String, reason: String)
   /// The disk is full or read-only, or this user may not write: no metered work can begin.
   case unwritable(path: String, reason: String)
+  /// It is there, but this user or this disk does not let it be read.
+  case unreadable(path: String, reason: String)
+  /// The key of stored text is missing, is no key, or is not kept from others.
+  case textKey(path: String, reason: String)
+  /// A text was sealed with another key than this one.
+  case wrongKey(path: String, request: String)
+  /// A stored text is not what was sealed, or not this request's.
+  case tamperedText(request: String)
   /// Another process kept the ledger locked for longer than anybody should.
   case busy(path: String)
   /// SQLite refused a statement for another reason.
@@ -32,6 +40,11 @@ extension LedgerError: CustomStringConvertible {
     case .system(let call, let path, let reason): "\(path): \(reason) (\(call))"
     case .unwritable(let path, let reason):
       "the ledger \(path) cannot be written: \(reason); nothing is run unmetered unless --no-ledger says so"
+    case .unreadable(let path, let reason): "the ledger \(path) cannot be read: \(reason)"
+    case .textKey(let path, let reason): "the key of stored text \(path): \(reason)"
+    case .wrongKey(let path, let request): "the text of the request \(request) was sealed with another key than \(path)"
+    case .tamperedText(let request):
+      "the stored text of the request \(request) has been changed, or is another request's"
     case .busy(let path): "the ledger \(path) is locked by another process"
     case .database(let path, let statement, let code, let reason):
       "the ledger \(path): \(reason) (\(statement), SQLite code \(code))"

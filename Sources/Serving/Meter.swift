@@ -17,12 +17,16 @@ public final class Meter {
     public var slots = 64
     /// What asks: `run`, `batch`, `bench`.
     public var command = "run"
+    /// Prompts and answers are stored too, sealed with the key in the usual place, which is made where it is missing.
+    public var storesText = false
 
     public init() {}
   }
 
   private let writer: LedgerWriter
   private let options: Options
+  /// The rows of the last prices, which most requests of a process share.
+  private var rows: (price: HourlyPrice?, compared: [HostedModel], rows: PriceRows)?
 
   /// Opens the ledger and closes what processes that are gone have left open.
   /// - Throws: `LedgerError`; no request may be run then, unless the person wants it unmetered.
@@ -31,19 +35,36 @@ public final class Meter {
     let path = if let given = options.path { given } else { try LedgerLocation.path() }
     writer = LedgerWriter(try Ledger(path: path, durability: options.durability), slots: options.slots)
     writer.onAlert = options.onAlert
+    if options.storesText { writer.textKey = try TextKey.made(at: try TextKey.location()) }
     try writer.recover()
   }
 
   /// Puts a request into the ledger, before its first token.
-  /// - Parameter price: of the machine; nil where nobody said.
+  /// - Parameters:
+  ///   - price: of the machine; nil where nobody said.
+  ///   - compared: the hosted models of its receipt.
   public func open(
-    model: ModelIdentity, promptTokens: Int, tokenLimit: Int?, price: HourlyPrice?
+    model: ModelIdentity, promptTokens: Int, tokenLimit: Int?, price: HourlyPrice?, compared: [HostedModel] = []
   ) throws(LedgerError) -> MeteredRequest {
     let request = try writer.open(
       RequestOpening(
         model: model, promptTokens: promptTokens, user: options.user, tags: options.tags, tokenLimit: tokenLimit,
-        command: options.command, price: price.flatMap { RequestPrice($0) }))
+        command: options.command, price: price.flatMap { RequestPrice($0) },
+        prices: rows(price, compared)))
     return request
+  }
+
+  private func rows(_ price: HourlyPrice?, _ compared: [HostedModel]) -> PriceRows? {
+    guard price != nil || !compared.isEmpty else { return nil }
+    if let rows, rows.price == price, rows.compared == compared { return rows.rows }
+    let made = PriceRows(price: price, hosted: compared)
+    rows = (price, compared, made)
+    return made
+  }
+
+  /// What is stored of a request's text; nil for nothing.
+  public func text(prompt: Prompt, answer: [UInt8]) -> RequestText? {
+    options.storesText ? RequestText(prompt: prompt.text, answer: answer) : nil
   }
 
   /// What the ledger holds of the day of a request that is closed, for its receipt.

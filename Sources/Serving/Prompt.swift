@@ -1,20 +1,22 @@
 import Generation
 import Tokenization
 
-/// A prompt as tokens, and the bytes of the text that they were made from.
+/// A prompt as tokens, and the text that they were made from.
 public struct Prompt: Sendable {
   public let tokens: [TokenID]
-  public let bytes: Int
+  /// As the model reads it; empty where tokens were given and no text.
+  public let text: [UInt8]
+  public var bytes: Int { text.count }
 
   /// Tokens that somebody else made; the text is not known.
   public init(tokens: [TokenID]) {
     self.tokens = tokens
-    bytes = 0
+    text = []
   }
 
   /// Text as it is, with the special tokens that the model adds to every text.
   public init(raw text: [UInt8], _ tokenizer: Tokenizer) throws(GenerationError) {
-    bytes = text.count
+    self.text = text
     do { tokens = try tokenizer.encode(text, addSpecial: true, parseSpecial: true) } catch { throw .tokenizer(error) }
   }
 
@@ -32,7 +34,7 @@ public struct Prompt: Sendable {
       throw .template(error)
     }
     let utf8 = Array(rendered.utf8)
-    bytes = utf8.count
+    self.text = utf8
     // Some templates write BOS themselves: it must not stand there twice.
     let bos = tokenizer.special.bos.map { tokenizer.piece($0) } ?? []
     let hasBOS = !bos.isEmpty && utf8.starts(with: bos)

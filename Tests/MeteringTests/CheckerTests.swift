@@ -99,5 +99,11 @@ import Testing
     let computed = try Self.check(history.bench, allocations: periods)
     let ours = try History.results(try history.bench.ledger())
     #expect(try same(ours, computed), "seed \(seed)")
+    // What is compared is something: surplus was charged, and prices of tiers and hours were applied.
+    let burst = try #require(ours["burst"] as? [String: [String: Any]])
+    let surplus = burst.values.flatMap(\.values).compactMap { ($0 as? [String: Any])?["surplus"] as? String }
+    #expect(surplus.contains { $0 != "0" }, "seed \(seed)")
+    let hosted = try #require(ours["hosted"] as? [String: [String: [String: Any]]])
+    #expect(hosted.values.flatMap(\.values).flatMap(\.values).contains { $0 is String }, "seed \(seed)")
   }
 }

@@ -177,4 +177,31 @@ import Testing
     #expect(last["heads"] as? [String] == ["\(Hex.text(writer.name)):3:\(Hex.text(hash))"])
     #expect(Data(text).range(of: Data("lovelace".utf8)) == nil)
   }
+
+  /// Once for each content, whoever prices with it; and no request that stays loses what it was priced with.
+  @Test func pricesAreRecordedOnceAndOutliveRetention() throws {
+    let bench = try Bench()
+    bench.clock.set(1_790_000_000_000_000_000)
+    let prices = try (0..<3).map { try History.prices(seed: $0).rows }
+    func request(_ writer: LedgerWriter, _ index: Int) throws {
+      var opening = Sample.opening()
+      opening.prices = prices[index]
+      try Sample.request(writer, opening)
+    }
+    let old = try bench.writer()
+    for index in [0, 1, 0, 1, 2] { try request(old, index) }
+    let versions = { try old.ledger.connection.priceVersions() }
+    #expect(try versions() == prices)
+    bench.clock.set(1_795_608_000_000_000_000)
+    let writer = try bench.writer()
+    for index in [1, 1] { try request(writer, index) }
+    #expect(try writer.ledger.verify().events == 1 + 5 * 2 + 3 + 1 + 2 * 2)
+    #expect(try writer.prune(before: 1_793_000_000_000_000_000).requests == 5)
+    #expect(try versions() == [prices[1]])
+    #expect(try writer.ledger.verify().requests == 2)
+    try request(writer, 2)
+    #expect(try versions() == [prices[1], prices[2]])
+    // Other rows are another version, to the last digit.
+    #expect(Set(prices.map(\.version)).count == 3)
+  }
 }

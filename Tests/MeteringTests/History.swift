@@ -1,4 +1,5 @@
 import Foundation
+import Pricing
 import Usage
 
 @testable import Metering
@@ -16,6 +17,8 @@ struct History {
   /// For requests that stay open while others come and go.
   private var open: [(request: MeteredRequest, prompt: Int, chosen: Int)] = []
   private var invoices = 0
+  /// Prices that requests are priced with, as they come and go.
+  private let prices: [(price: HourlyPrice, rows: PriceRows)]
   /// Every request so far.
   private var names: [[UInt8]] = []
 
@@ -23,6 +26,7 @@ struct History {
     bench = try Bench()
     bench.clock.set(Self.begin)
     random = SplitMix(state: seed)
+    prices = try (0..<3).map { try Self.prices(seed: seed &* 3 &+ UInt64($0)) }
     writers = []
     for _ in 0..<3 { writers.append(try bench.writer()) }
     try writers[0].addMachine(
@@ -60,8 +64,15 @@ struct History {
       tags: below(2) == 0 ? [] : [("team", "\(below(2))"), ("job\u{e9}", "x\"\\\u{1}\(below(4))")],
       limit: below(4) == 0 ? nil : below(200) + 1,
       model: ModelIdentity(name: below(3) == 0 ? "other" : "tiny", sha256: nil, quantization: "Q\(below(2) + 4)_0"))
-    if below(5) == 0 { opening.price = nil }
-    if below(5) == 0 { opening.price = RequestPrice(currency: "EUR", picos: Int64(below(1_000_000)), per: 777) }
+    if below(5) > 0 {
+      let (price, rows) = prices[below(prices.count)]
+      opening.price = try price.perVCPUNano
+      opening.prices = rows
+    } else if below(2) == 0 {
+      opening.price = nil
+    } else {
+      opening.price = RequestPrice(currency: "EUR", picos: Int64(below(1_000_000)), per: 777)
+    }
     guard let request = try writer.openIfAffordable(opening) else { return }
     names.append(request.identity.bytes)
     let cached = below(3) == 0 ? below(prompt) : 0
@@ -203,10 +214,41 @@ struct History {
       }
       requests[Hex.text(event?.request ?? [])] = Amount.text(share.picos["USD"] ?? 0)
     }
+    var hosted: [String: Any] = [:]
+    query.keepsSizes = true
+    let report = try ledger.report(query)
+    let lines = report.lines.filter { $0.figures.totals.requests > 0 }
+    for version in try ledger.connection.priceVersions() {
+      let models = try Self.models(version)
+      hosted[Hex.text(version.version)] = Dictionary(
+        uniqueKeysWithValues: lines.map { line in
+          let amounts = models.map { model in
+            (model.id, report.hosted(HostedCounting(model), for: line.figures).amount?.decimalText as Any? ?? NSNull())
+          }
+          return ((line.labels + [line.currency]).joined(separator: "|"), Dictionary(uniqueKeysWithValues: amounts))
+        })
+    }
+    var burst: [String: Any] = [:]
+    for version in try ledger.connection.priceVersions() {
+      guard let machine = try machine(version) else { continue }
+      var spans: [String: Any] = [:]
+      for (start, stop) in periods() {
+        let spending = try ledger.burstSpending(machine: "box", as: machine, from: start, to: stop)
+        spans["box|\(start)|\(stop)"] =
+          spending.map {
+            [
+              "surplus": Amount.text($0.picos), "nanos": $0.chargedNanos, "balance": $0.balanceNanos,
+              "debt": $0.debtNanos, "unobserved": $0.unobservedNanos,
+            ] as [String: Any]
+          } ?? NSNull()
+      }
+      burst[Hex.text(version.version)] = spans
+    }
     let serving = costs.machines.reduce(Int64(0)) { $0 + $1.requestPicos }
     return [
       "requests": requests, "loaded": ["box|\(from)|\(to)": Amount.text(serving)],
       "heads": try ledger.heads().map(\.description).sorted(), "open": [String](), "days": days, "caps": caps,
+      "hosted": hosted, "burst": burst,
       "allocations": allocations,
     ]
   }

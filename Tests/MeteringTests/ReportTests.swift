@@ -1,4 +1,5 @@
 import Foundation
+import Pricing
 import Testing
 import Usage
 
@@ -153,5 +154,72 @@ import Usage
     #expect(try writer.ledger.adjustments().map(\.month.description) == ["2026-12"])
     #expect(try writer.ledger.verify().requests == 2)
     #expect(Month("2026-13") == nil && Month("2026-1") == nil)
+  }
+
+  /// Four requests of one process at once, then two after each other: the machine's speed is that of all together.
+  @Test func speedIsThatOfTheBatch() throws {
+    let bench = try Bench()
+    let (first, second) = (try bench.writer(), try bench.writer())
+    let together = try (0..<4).map { _ in try first.open(Sample.opening()) }
+    bench.clock.advance(seconds: 1)
+    // 4 tokens after the first in 40 ms, each: 400 a second of the four; and 40 prompt tokens in the same 20 ms.
+    for request in together { try request.settle(Sample.usage()) }
+    for _ in 0..<2 {
+      bench.clock.advance(seconds: 1)
+      try Sample.request(second)
+    }
+    let seen = try second.ledger.workload(from: nil, to: nil)
+    #expect(seen.decode.keys.sorted() == [1, 4] && seen.usualBatch == 4)
+    #expect(seen.decode[4]?.milliPerSecond == 400_000 && seen.decode[1]?.milliPerSecond == 100_000)
+    #expect(seen.decode[4]?.spreadMillionths == 0 && seen.decode[1]?.nanos == 80_000_000)
+    // 60 tokens in 60 ms.
+    #expect(seen.prefill.milliPerSecond == 1_000_000)
+  }
+
+  /// Stretches that overlap in part, as they come from a batch whose requests begin and end at their own times.
+  @Test func stretchesAreDividedWhereOthersBeginAndEnd() throws {
+    var speed = BatchSpeed()
+    try speed.add([
+      WorkStretch(start: 0, end: 4_000_000_000, tokens: 40),
+      WorkStretch(start: 1_000_000_000, end: 3_000_000_000, tokens: 10),
+      WorkStretch(start: 2_000_000_000, end: 3_000_000_000, tokens: 30), WorkStretch(start: 5, end: 5, tokens: 9),
+    ])
+    speed.sort()
+    #expect(speed.levels.mapValues(\.nanos) == [1: 2_000_000_000, 2: 1_000_000_000, 3: 1_000_000_000])
+    #expect(speed.levels.mapValues(\.milliPerSecond) == [1: 10_000, 2: 15_000, 3: 45_000])
+    #expect(speed.any.microTokens == 80_000_000 && speed.any.nanos == 4_000_000_000)
+    #expect(speed.levels[1]?.speeds == [10_000, 10_000])
+  }
+
+  /// Of four requests the text of one was counted, one was answered by the hosted model itself, two are left to a ratio.
+  @Test func hostedTokensHaveTheBestBasisThereIs() throws {
+    let bench = try Bench()
+    let writer = try bench.writer()
+    let counted = try Sample.request(writer, Sample.opening(prompt: 100), Sample.usage(prompt: 100, cached: 50))
+    let same = ModelIdentity(name: "Tiny-1B-Instruct.Q4_K_M.gguf", sha256: nil, quantization: "Q4_K")
+    try Sample.request(writer, Sample.opening(model: same))
+    for _ in 0..<2 { try Sample.request(writer) }
+    let text = """
+      {"schema":"farthing prices 1","hosted":[{"line":"model","provider":"api","model":"maker/tiny-1b","source":"a test",
+      "as_of":"2026-11-01","input_per_mtok":"1","cached_input_per_mtok":"0.1","output_per_mtok":"10"}]}
+      """
+    let model = try #require(try PriceDocument.read(Array(text.utf8), file: "a test").hosted.first)
+    var query = ReportQuery()
+    query.keepsSizes = true
+    query.counted = [counted: [CountedText(prompt: 120, completion: 6)]]
+    query.dimensions = [.month]
+    let report = try writer.ledger.report(query)
+    let line = try #require(report.lines.first)
+    let sample = try #require(report.ratio(at: 0))
+    // 126 of theirs for 105 of ours.
+    #expect(sample.millionths == 1_200_000 && sample.requests == 1)
+    let figure = report.hosted(HostedCounting(model, place: 0, ratio: sample.millionths), for: line.figures)
+    #expect(figure.bases == [.counted: 2, .ratio: 2])
+    // Half of 120 was cached: 60 + 6 + 60 of them; 10 + 50 as counted by ourselves; twice 12 + 60 by ratio.
+    #expect(figure.amount == (try Money("0.000330")))
+    let assumed = report.hosted(HostedCounting(model), for: line.figures)
+    #expect(assumed.bases == [.counted: 1, .sameCount: 3])
+    #expect(assumed.amount == (try Money("0.000285")))
+    #expect(report.ratio(at: 1) == nil)
   }
 }

@@ -50,7 +50,7 @@ import Testing
           "sqlite3_prepare": 2, "sqlite3_exec(": 1, "sqlite3_step(": 2, "sqlite3_wal_checkpoint": 1,
           "sqlite3_backup_step": 1, "import CSQLite": 1,
         ],
-        "Files+C.swift": ["fdatasync(": 1], "ProgressFile+C.swift": ["MAP_SHARED": 1],
+        "Files+C.swift": ["fdatasync(": 1], "TextKey+C.swift": ["fsync(": 1], "ProgressFile+C.swift": ["MAP_SHARED": 1],
       ])
   }
 

@@ -241,6 +241,17 @@ struct CostCase {
     #expect(verdicts.count >= 3 && found >= 32)
   }
 
+  /// A workload that was tried out with two requests a day flips with more of them, not with a machine that cannot run.
+  @Test func aTinyWorkloadFlipsByMoreRequests() throws {
+    for requests in ["0.05", "2", "30"] {
+      let some = CostCase(requests: requests, prefill: 5_000_000, decode: 400_000, input: "0.1", output: "0.4")
+      let answer = try some.answer()
+      let flip = try #require(answer.flip)
+      #expect(answer.verdict == .api && flip.verdict != .infeasible, "\(flip)")
+      #expect(flip.millionths >= 1_000, "\(flip)")
+    }
+  }
+
   private static func random(_ random: inout SplitMix) throws -> CostCase {
     func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &random)] }
     return CostCase(

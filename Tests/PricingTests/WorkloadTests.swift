@@ -166,4 +166,20 @@ import Usage
       last = share
     }
   }
+
+  @Test func aModelIsItselfAtAnyQuantisation() throws {
+    let book = try PriceBook.shippedHosted()
+    let llama = try #require(book.first { $0.name == "meta-llama/Llama-3.2-1B-Instruct" })
+    for name in [
+      "Llama-3.2-1B-Instruct", "llama-3.2-1b", "Llama-3.2-1B-Instruct-Q4_K_M.gguf",
+      "bartowski/Llama-3.2-1B-Instruct-IQ4_XS.gguf",
+      "Llama-3.2-1B-Instruct-f16.gguf", "Llama-3.2-1B-Instruct.Q4_1.gguf", "Llama-3.2-1B-Instruct_Q8_0.gguf",
+    ] { #expect(OpenModels.isSame(llama, as: name), "\(name)") }
+    for name in ["Llama-3.2-3B-Instruct", "Llama-3.1-1B", "Llama-3.2", "", "Q4_0.gguf", "Llama-3.2-1B-Vision"] {
+      #expect(!OpenModels.isSame(llama, as: name), "\(name)")
+    }
+    // Names of closed models say no size, and nobody runs them.
+    let closed = try #require(book.first { $0.name == "gpt-4o-mini" })
+    #expect(!OpenModels.isSame(closed, as: "gpt-4o-mini"))
+  }
 }

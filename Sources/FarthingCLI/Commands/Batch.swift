@@ -25,7 +25,7 @@ enum Batch {
       go on. A run that was broken off goes on where it stopped when it is started again with the same files.
       """,
     options: [ModelOption.model, RunOptions.tokens, RunOptions.template, parallel, RunOptions.speculation]
-      + EngineOptions.all + RunOptions.prices + MeterOptions.all,
+      + EngineOptions.all + RunOptions.prices + MeterOptions.all + [MeterOptions.storeText],
     run: { (arguments, console) throws(CommandFailure) in
       let start = Clock.nowNanos()
       let pricing = try RunOptions.pricing(arguments)
@@ -50,7 +50,7 @@ enum Batch {
       limits.speculation = arguments[RunOptions.speculation]
       let run = BatchRun(
         lines, model: model, template: template, tokenLimit: RunOptions.tokenLimit(arguments), limits: limits,
-        meter: meter, price: pricing.machine)
+        meter: meter, price: pricing.machine, compared: pricing.compared)
       try work(run, output, lines.count, console)
       try report(run, pricing, model, of: lines.count, processStart: start, arguments[Command.json], console)
       if let failure = run.failure { throw .failed("\(failure); \(run.left) lines are left") }

@@ -12,7 +12,7 @@ enum BudgetCommands {
   private static let show = Command(
     name: "budget", summary: "show the caps on spending and how far each is used", options: [history],
     run: { (arguments, console) throws(CommandFailure) in
-      let ledger = try LedgerCommands.open().ledger
+      let ledger = try LedgerCommands.reading(console)
       if arguments[history] { return try listHistory(ledger, arguments, console) }
       let caps = try failing { () throws(LedgerError) in try ledger.caps(at: Clock.unixNanos()) }
       if arguments[Command.json] {
@@ -95,8 +95,10 @@ enum BudgetCommands {
     about: "MODEL is the name in a receipt, or * for all models without a tariff of their own. Without it: a list.",
     options: [prompt, cached, completion, fromLedger],
     run: { (arguments, console) throws(CommandFailure) in
+      guard let model = arguments.operands.first else {
+        return try list(try LedgerCommands.reading(console), arguments, console)
+      }
       let writer = try LedgerCommands.open()
-      guard let model = arguments.operands.first else { return try list(writer.ledger, arguments, console) }
       let tariff: TokenTariff
       if arguments[fromLedger] {
         tariff = try failing { () throws(LedgerError) in try writer.ledger.measuredTariff(model: model) }

@@ -3,11 +3,13 @@ import Usage
 
 /// `ledger` and its parts: what is recorded, whether it is whole, and its care.
 enum LedgerCommands {
-  static let all = [show, verify, head, export, rebuild, backup, forget, prune, close]
+  static let all = [show, verify, head, export, rebuild, backup, text, forget, prune, close]
 
   private static let heads = Option<[String]>.list(
     "--head", value: "HEAD", help: "prove that nothing before this head was cut or changed; as `ledger head` prints it")
   private static let tag = Option.text("--tag", value: "K=V", help: "forget this value of a tag, not a user")
+  private static let textOption = Option.text(
+    "--text", value: "REQUEST", help: "delete the stored text of this request; last for the newest one")
   private static let before = Option.text("--before", value: "DATE", help: "the first day (UTC) that stays: 2026-01-31")
 
   private static let show = Command(
@@ -18,10 +20,8 @@ enum LedgerCommands {
       `ledger verify` finds any change.
       """,
     run: { (arguments, console) throws(CommandFailure) in
-      let writer = try open()
-      let (ledger, summary) = (
-        writer.ledger, try failing { () throws(LedgerError) in try writer.ledger.summary() }
-      )
+      let ledger = try reading(console)
+      let summary = try failing { () throws(LedgerError) in try ledger.summary() }
       if arguments[Command.json] {
         return try console.json { json in
           json.field("path", ledger.path)
@@ -57,7 +57,7 @@ enum LedgerCommands {
         guard let head = Head(text) else { throw .usage("option --head: '\(text)' is not a head of `ledger head`") }
         noted.append(head)
       }
-      let ledger = try open().ledger
+      let ledger = try reading(console)
       let found = try failing { () throws(LedgerError) in try ledger.verify(heads: noted) }
       if arguments[Command.json] {
         return try console.json { json in
@@ -79,7 +79,7 @@ enum LedgerCommands {
     name: "ledger head", summary: "print the heads that stand for the whole ledger",
     about: "Note them elsewhere: `ledger verify --head` then proves that nothing before them was cut or changed.",
     run: { (arguments, console) throws(CommandFailure) in
-      let ledger = try open().ledger
+      let ledger = try reading(console)
       let heads = try failing { () throws(LedgerError) in try ledger.heads() }
       if arguments[Command.json] {
         return try console.json { json in
@@ -96,7 +96,7 @@ enum LedgerCommands {
       values of tags are hashes there.
       """,
     run: { (_, console) throws(CommandFailure) in
-      let ledger = try open().ledger
+      let ledger = try reading(console)
       var failure: CommandFailure?
       do throws(LedgerError) {
         try ledger.export { (line) throws(LedgerError) in
@@ -122,21 +122,86 @@ enum LedgerCommands {
   private static let backup = Command(
     name: "ledger backup", summary: "copy the ledger as it is now into a new file", operands: .one("FILE"),
     run: { (arguments, console) throws(CommandFailure) in
-      let ledger = try open().ledger
+      let ledger = try reading(console)
       try failing { () throws(LedgerError) in try ledger.backup(to: arguments.operands[0]) }
       if arguments[Command.json] { return try console.json { $0.field("backup", arguments.operands[0]) } }
       try console.out.line("copied to \(printable(arguments.operands[0]))")
     })
 
+  private static let text = Command(
+    name: "ledger text", summary: "show the stored text of a request", operands: .optional("REQUEST"),
+    about: """
+      `run --store-text` and `batch --store-text` keep prompt and answer in the ledger, sealed with a key that lies \
+      outside it: in the file that FARTHING_TEXT_KEY names, else in farthing/text.key in your folder of settings. Who \
+      loses the key has lost the texts. REQUEST is a request's name, or last; without it: a list. `ledger forget` deletes \
+      texts.
+      """,
+    run: { (arguments, console) throws(CommandFailure) in
+      let ledger = try reading(console)
+      guard let request = arguments.operands.first else { return try listTexts(ledger, arguments, console) }
+      let text = try failing { () throws(LedgerError) in
+        try ledger.text(of: request) { () throws(LedgerError) in try TextKey(path: try TextKey.location()) }
+      }
+      if arguments[Command.json] {
+        return try console.json { json in
+          for (name, bytes) in [("prompt", text.prompt), ("answer", text.answer)] {
+            json.field(name, utf8: bytes)
+            if String(validating: bytes, as: UTF8.self) == nil { json.field(name + "_base64", Base64.text(bytes)) }
+          }
+        }
+      }
+      for (name, bytes) in [("prompt", text.prompt), ("answer", text.answer)] {
+        try console.out.line(console.bold(name))
+        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+          try console.out.line(printable(String(decoding: line, as: UTF8.self)))
+        }
+      }
+    })
+
+  private static func listTexts(
+    _ ledger: Ledger, _ arguments: Arguments, _ console: Console
+  ) throws(CommandFailure) {
+    let texts = try failing { () throws(LedgerError) in try ledger.texts() }
+    if arguments[Command.json] {
+      return try console.json { json in
+        json.array("texts") { json in
+          for text in texts {
+            json.object { json in
+              json.field("request", text.request.description)
+              json.field("at", UTCTime.text(unixNanos: text.at))
+              json.field("bytes", text.bytes)
+            }
+          }
+        }
+      }
+    }
+    if texts.isEmpty { return try console.out.line("no stored texts (`run --store-text` stores them)") }
+    for text in texts {
+      try console.out.line(
+        "\(text.request)  \(UTCTime.text(unixNanos: text.at))  \(readableBytes(Int(clamping: text.bytes)))")
+    }
+  }
+
   private static let forget = Command(
-    name: "ledger forget", summary: "delete a user's name, or a tag's value, from the ledger",
+    name: "ledger forget", summary: "delete a user's name and stored texts, a tag's value, or one stored text",
     operands: .optional("USER"),
     about: """
       Events hold only hashes of names with random salts; name and salt are deleted, so the chains stay whole and what \
-      was recorded can no longer be tied to anybody. Backups made earlier keep the name.
+      was recorded can no longer be tied to anybody. Stored texts of a user's requests are deleted with the name. Backups \
+      made earlier keep both.
       """,
-    options: [tag],
+    options: [tag, textOption],
     run: { (arguments, console) throws(CommandFailure) in
+      if let request = arguments[textOption] {
+        guard arguments.operands.isEmpty, arguments[tag] == nil else { throw .usage("give one thing to forget") }
+        let writer = try open()
+        try failing { () throws(LedgerError) in
+          try writer.forgetText(of: request)
+          try writer.finish()
+        }
+        if arguments[Command.json] { return try console.json { $0.field("forgotten", true) } }
+        return try console.out.line("forgotten")
+      }
       let personal: PersonalValue
       switch (arguments.operands.first, arguments[tag]) {
       case (let user?, nil): personal = .user(user)
@@ -144,7 +209,7 @@ enum LedgerCommands {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2 else { throw .usage("option --tag: '\(text)' is not KEY=VALUE") }
         personal = .tag(key: parts[0], value: parts[1])
-      default: throw .usage("give a user or --tag KEY=VALUE")
+      default: throw .usage("give a user, --tag KEY=VALUE or --text REQUEST")
       }
       let writer = try open()
       try failing { () throws(LedgerError) in
@@ -194,6 +259,18 @@ enum LedgerCommands {
       if arguments[Command.json] { return try console.json { $0.field("closed", month.description) } }
       try console.out.line("\(month) is closed")
     })
+
+  /// The ledger for a command that only reads: it need not be writable.
+  static func reading(_ console: Console) throws(CommandFailure) -> Ledger {
+    let (ledger, isOpen) = try failing { () throws(LedgerError) in
+      let ledger = try Ledger.forReading(path: try LedgerLocation.path())
+      return (ledger, ledger.isReadOnly ? try ledger.hasOpenRequests() : false)
+    }
+    if isOpen {
+      console.note("read without write access: requests whose process is gone are shown as under way")
+    }
+    return ledger
+  }
 
   /// The ledger, with what the dead have left open closed.
   static func open() throws(CommandFailure) -> LedgerWriter {

@@ -15,7 +15,7 @@ enum LedgerRules {
     about: "Without KEY: the rules. A request that breaks one is refused before its first token.",
     options: [required, allowed, remove],
     run: { (arguments, console) throws(CommandFailure) in
-      let writer = try LedgerCommands.open()
+      let ledger: Ledger
       if let key = arguments.operands.first {
         let values = arguments[allowed].map { $0.split(separator: ",").map(String.init) }
         guard arguments[remove] || arguments[required] || values != nil else {
@@ -23,12 +23,16 @@ enum LedgerRules {
         }
         let rule = TagRule(
           key: key, isRequired: arguments[required] && !arguments[remove], allowed: arguments[remove] ? nil : values)
+        let writer = try LedgerCommands.open()
         try failing { () throws(LedgerError) in
           try writer.setTagRule(rule)
           try writer.finish()
         }
+        ledger = writer.ledger
+      } else {
+        ledger = try LedgerCommands.reading(console)
       }
-      let rules = try failing { () throws(LedgerError) in try writer.ledger.tagRules() }
+      let rules = try failing { () throws(LedgerError) in try ledger.tagRules() }
       if arguments[Command.json] {
         return try console.json { json in
           json.array("rules") { json in
@@ -60,17 +64,21 @@ enum LedgerRules {
     name: "ledger adjust", summary: "correct what a closed month said, in the present month",
     about: "Without --usd: the corrections so far. A closed month is never changed.", options: [amount, reason],
     run: { (arguments, console) throws(CommandFailure) in
-      let writer = try LedgerCommands.open()
+      let ledger: Ledger
       if let text = arguments[amount] {
         let money: Money
         do { money = try Money(text) } catch { throw .usage("option --usd: \(error)") }
         guard let why = arguments[reason] else { throw .usage("give a --reason") }
+        let writer = try LedgerCommands.open()
         try failing { () throws(LedgerError) in
           try writer.adjust(picos: money.picos, currency: money.currency.description, reason: why)
           try writer.finish()
         }
+        ledger = writer.ledger
+      } else {
+        ledger = try LedgerCommands.reading(console)
       }
-      let adjustments = try failing { () throws(LedgerError) in try writer.ledger.adjustments() }
+      let adjustments = try failing { () throws(LedgerError) in try ledger.adjustments() }
       if arguments[Command.json] {
         return try console.json { json in
           json.array("adjustments") { json in

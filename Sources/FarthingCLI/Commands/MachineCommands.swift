@@ -11,7 +11,7 @@ enum MachineCommands {
   private static let show = Command(
     name: "machine", summary: "list the machines that are paid for",
     run: { (arguments, console) throws(CommandFailure) in
-      let ledger = try LedgerCommands.open().ledger
+      let ledger = try LedgerCommands.reading(console)
       let machines = try failing { () throws(LedgerError) in try ledger.machines() }
       if arguments[Command.json] {
         return try console.json { json in
@@ -113,13 +113,61 @@ enum MachineCommands {
       let hour = Rate.nanosPerHour
       let from = try moment(arguments[since], "--since") ?? Int64(first.dayNumber) * 24 * hour
       let to = try moment(arguments[until], "--until") ?? (Clock.unixNanos() / hour + 1) * hour
-      let ledger = try LedgerCommands.open().ledger
+      let ledger = try LedgerCommands.reading(console)
       let allocation = try failing { () throws(LedgerError) in
         try ledger.allocation(machine: arguments.operands[0], from: from, to: to)
       }
-      if arguments[Command.json] { return try console.json { write(allocation, to: &$0) } }
+      let burst = try burst(of: allocation, in: ledger)
+      if arguments[Command.json] {
+        return try console.json { json in
+          write(allocation, to: &json)
+          if let burst { json.object("burst") { write(burst, to: &$0) } }
+        }
+      }
       try show(allocation, console)
+      if let burst { try console.out.line(words(burst)) }
     })
+
+  /// Burst credits of a machine whose type the price book knows, without doubt, to have them.
+  private static func burst(
+    of allocation: Allocation, in ledger: Ledger
+  ) throws(CommandFailure) -> (row: Machine, spending: BurstSpending)? {
+    let day = CivilDate(unixNanos: allocation.start)
+    guard let row = try? PriceCommands.book().machine(allocation.machine.type, on: day),
+      Int64(row.vcpus) == allocation.machine.vcpus
+    else { return nil }
+    let spending = try failing { () throws(LedgerError) in
+      try ledger.burstSpending(
+        machine: allocation.machine.machine, as: row, from: allocation.start,
+        to: min(allocation.stop, Clock.unixNanos()))
+    }
+    return spending.map { (row, $0) }
+  }
+
+  private static func words(_ burst: (row: Machine, spending: BurstSpending)) -> String {
+    func hours(_ nanos: Int64) -> String { FixedPoint.quotient(nanos, by: Rate.nanosPerHour, decimals: 3) }
+    let spending = burst.spending
+    let surplus =
+      burst.row.burst?.surplus == nil
+      ? ""
+      : "\(money(spending.picos, burst.row.currency.description).text()) for \(hours(spending.chargedNanos)) vCPU hours beyond them, "
+    let unseen =
+      spending.unobservedNanos > 0 ? "; \(hours(spending.unobservedNanos)) unobserved hours taken as idle" : ""
+    return
+      "burst credits as \(burst.row.id) has them (modelled): \(surplus)balance \(hours(spending.balanceNanos)) and "
+      + "debt \(hours(spending.debtNanos)) vCPU hours" + unseen
+  }
+
+  private static func write(_ burst: (row: Machine, spending: BurstSpending), to json: inout JSONWriter) {
+    json.field("row", burst.row.id)
+    json.field("modelled", true)
+    json.field("currency", burst.row.currency.description)
+    json.field("surplus", Money(picos: burst.spending.picos).decimalText)
+    json.field("surplus_vcpu_nanos", burst.spending.chargedNanos)
+    json.field("balance_vcpu_nanos", burst.spending.balanceNanos)
+    json.field("debt_vcpu_nanos", burst.spending.debtNanos)
+    json.field("unobserved_nanos", burst.spending.unobservedNanos)
+  }
 
   private static func show(_ allocation: Allocation, _ console: Console) throws(CommandFailure) {
     func text(_ picos: Int64) -> String { money(picos, allocation.machine.currency).text() }

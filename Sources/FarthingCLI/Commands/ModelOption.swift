@@ -41,7 +41,10 @@ enum ModelOption {
   /// The tokeniser of that file, which may hold a vocabulary only, or be a Hugging Face `tokenizer.json` or the folder
   /// that has one.
   static func tokenizer(_ arguments: Arguments, _ console: Console) throws(CommandFailure) -> Tokenizer {
-    let path = try path(arguments, console)
+    try tokenizer(at: try path(arguments, console))
+  }
+
+  static func tokenizer(at path: String) throws(CommandFailure) -> Tokenizer {
     do {
       if System.isDirectory(path) { return try Tokenizer(folder: TokenizerFolder(path)) }
       if path.hasSuffix(".json"), System.isFile(path) {

@@ -18,7 +18,7 @@ enum Run {
       ModelOption.model, RunOptions.tokens, RunOptions.file, RunOptions.system, RunOptions.template, RunOptions.raw,
       RunOptions.promptCache, RunOptions.speculation,
     ]
-      + RunOptions.sampling + EngineOptions.all + RunOptions.prices + MeterOptions.all,
+      + RunOptions.sampling + EngineOptions.all + RunOptions.prices + MeterOptions.all + [MeterOptions.storeText],
     run: { (arguments, console) throws(CommandFailure) in
       let start = Clock.nowNanos()
       // What can be wrong without a model is refused before one is loaded.
@@ -95,7 +95,8 @@ struct RunJob {
     let start = isLast ? processStart : nil
     let metered = try failing { () throws(LedgerError) in
       try meter?.open(
-        model: model.identity, promptTokens: prompt.tokens.count, tokenLimit: tokenLimit, price: pricing.machine)
+        model: model.identity, promptTokens: prompt.tokens.count, tokenLimit: tokenLimit, price: pricing.machine,
+        compared: pricing.compared)
     }
     let (result, usage): (GenerationResult, UsageRecord)
     do {
@@ -118,7 +119,7 @@ struct RunJob {
     var record = usage
     if observer.failure != nil { record.finish = .disconnected }
     var receipt = pricing.receipt(for: record)
-    let unsettled = settle(metered, record, &receipt)
+    let unsettled = settle(metered, record, meter?.text(prompt: prompt, answer: result.text), &receipt)
     try print(receipt, result, observer, isLast: isLast)
     if isLast, unsettled == nil { try failing { () throws(LedgerError) in try meter?.close() } }
     if let unsettled {
@@ -133,10 +134,12 @@ struct RunJob {
   }
 
   /// Closes the request in the ledger and notes there what the receipt says of the day. Returns why it could not.
-  private func settle(_ metered: MeteredRequest?, _ record: UsageRecord, _ receipt: inout Receipt) -> LedgerError? {
+  private func settle(
+    _ metered: MeteredRequest?, _ record: UsageRecord, _ text: RequestText?, _ receipt: inout Receipt
+  ) -> LedgerError? {
     guard let meter, let metered else { return nil }
     do throws(LedgerError) {
-      try metered.settle(record)
+      try metered.settle(record, text: text)
       receipt.ledger = try meter.entry(of: metered, at: record.startedAtUnixNanos)
       return nil
     } catch {

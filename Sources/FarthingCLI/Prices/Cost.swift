@@ -16,7 +16,7 @@ enum Cost {
       """,
     options: CostOptions.all + ObservedWorkload.options,
     run: { (arguments, console) throws(CommandFailure) in
-      let question = try CostQuestion(arguments)
+      let question = try CostQuestion(arguments, console)
       let report = try CostReport(question)
       if arguments[Command.json] {
         return try console.json { json in report.write(to: &json) }
@@ -114,11 +114,11 @@ struct CostQuestion {
   /// What the ledger was asked for; nil where all is given by hand.
   let observed: ObservedWorkload?
 
-  init(_ arguments: Arguments) throws(CommandFailure) {
+  init(_ arguments: Arguments, _ console: Console) throws(CommandFailure) {
     day = try PriceCommands.day(arguments[PriceCommands.asOf])
     let book = try PriceCommands.book()
     self.book = book
-    observed = try ObservedWorkload(arguments)
+    observed = try ObservedWorkload(arguments, console)
     workload = try Self.workload(arguments, observed)
     own = try Self.own(arguments, workload, book, day, observed)
     let served = observed?.seen.models ?? []
@@ -270,11 +270,12 @@ struct CostQuestion {
     _ arguments: Arguments, _ observed: ObservedWorkload?
   ) throws(CommandFailure) -> MeasuredSpeed {
     let isGiven = arguments[CostOptions.prefill] != nil || arguments[CostOptions.decode] != nil
-    let seen = try read(ObservedWorkload.fromLedger) { () throws(PricingError) in
-      try observed?.speed(batch: arguments[CostOptions.batch])
+    let seen = try read(ObservedWorkload.fromLedger) { () throws(PricingError) -> MeasuredSpeed? in
+      guard arguments[CostOptions.bench] == nil, !isGiven else { return nil }
+      return try observed?.speed(batch: arguments.has(CostOptions.batch) ? arguments[CostOptions.batch] : nil)
     }
     var speed: MeasuredSpeed
-    if arguments[CostOptions.bench] == nil, !isGiven, let seen {
+    if let seen {
       speed = seen
     } else if let path = arguments[CostOptions.bench] {
       let bytes = try System.readAll(path)

@@ -17,7 +17,7 @@ struct ObservedWorkload {
   let seen: LedgerWorkload
 
   /// Nil where the person did not ask for it.
-  init?(_ arguments: Arguments) throws(CommandFailure) {
+  init?(_ arguments: Arguments, _ console: Console) throws(CommandFailure) {
     guard arguments[Self.fromLedger] else {
       for option in [Self.since, Self.until, Self.bytesPerToken] where arguments[option] != nil {
         throw .usage("option \(option.names[0]) goes with --from-ledger")
@@ -26,7 +26,7 @@ struct ObservedWorkload {
     }
     let from = try ReportCommand.date(arguments[Self.since], "--since")
     let to = try ReportCommand.date(arguments[Self.until], "--until").map { $0 + 86_400_000_000_000 }
-    let ledger = try LedgerCommands.open().ledger
+    let ledger = try LedgerCommands.reading(console)
     let model = arguments[CostOptions.model]
     seen = try failing { () throws(LedgerError) in
       // The name given may be the API's; then it is no filter.
@@ -60,12 +60,17 @@ struct ObservedWorkload {
   }
 
   /// Nil where no request was long enough to be measured.
-  func speed(batch: Int) throws(PricingError) -> MeasuredSpeed? {
-    guard let prefill = seen.prefill.milliPerSecond, let decode = seen.decode.milliPerSecond else { return nil }
+  /// - Parameter batch: requests decoded together; nil for as many as most tokens were.
+  func speed(batch: Int?) throws(PricingError) -> MeasuredSpeed? {
+    guard let prefill = seen.prefill.milliPerSecond, let batch = batch ?? seen.usualBatch else { return nil }
+    guard let work = seen.decode[batch], let decode = work.milliPerSecond else {
+      let known = seen.decode.keys.sorted().map { String($0) }.joined(separator: ", ")
+      throw .scenario("the ledger has no requests decoded \(batch) together; it has: \(known.isEmpty ? "none" : known)")
+    }
     return try MeasuredSpeed(
       prefillMilli: max(1, prefill), decodeMilli: max(1, decode), batch: batch,
-      errorMillionths: min(900_000, max(seen.prefill.spreadMillionths, seen.decode.spreadMillionths)),
-      source: "the ledger, \(seen.decode.speeds.count) requests")
+      errorMillionths: min(900_000, max(seen.prefill.spreadMillionths, work.spreadMillionths)),
+      source: "the ledger, \(seen.requests == 1 ? "1 request" : "\(grouped(Int64(seen.requests))) requests")")
   }
 
   /// Tokens that the API counts for each of ours, by the text of these requests.

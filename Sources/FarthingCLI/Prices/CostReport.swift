@@ -53,11 +53,22 @@ struct CostReport {
     }
   }
 
-  /// "if requests per day were 2,340 and not 1,000 (2.34 times): API"
+  /// "requests per day times 2.34 (1000 becomes 2340) makes it: API"
   var flipText: String {
-    guard let flip = answer.flip else { return "nothing within a factor of a thousand" }
-    let factor = FixedPoint.text(flip.millionths, decimals: 6, trimmed: true)
-    return "\(flip.lever.rawValue) times \(factor)\(values(flip)) makes it: \(flip.verdict.rawValue)"
+    guard let flip = answer.flip else {
+      guard answer.verdict == .api else { return "no single change within a factor of a thousand" }
+      return "nothing: neither a machine at a thousandth of its price nor a thousandfold API price nor a million times "
+        + "the requests"
+    }
+    return "\(flip.lever.rawValue) \(Self.factor(flip.millionths))\(values(flip)) makes it: \(flip.verdict.rawValue)"
+  }
+
+  /// Far from one in the way that people say it: "times 25,500", "divided by about 233".
+  static func factor(_ millionths: Int64) -> String {
+    if millionths >= 100_000_000 { return "times \(grouped(millionths / 1_000_000))" }
+    if millionths >= 100_000 { return "times " + FixedPoint.text(millionths, decimals: 6, trimmed: true) }
+    let divisor = 1_000_000 / max(1, millionths)
+    return "divided by \(1_000_000 % max(1, millionths) == 0 ? "" : "about ")\(grouped(divisor))"
   }
 
   private func values(_ flip: Flip) -> String {
@@ -83,7 +94,11 @@ struct CostReport {
     case .speed:
       let speed = question.own.speed
       let text = { (factor: Int64) in
-        let milli = { (value: Int64) in Fraction(value).scaledText(factor, decimals: 0, over: 1000) }
+        // Of a speed below ten the decimals count.
+        let milli = { (value: Int64) in
+          let isSlow = Int128(value) * Int128(factor) < 10_000 * Int128(Scenario.unscaled)
+          return Fraction(value).scaledText(factor, decimals: isSlow ? 3 : 0, over: 1000)
+        }
         return "\(milli(speed.prefillMilli)) and \(milli(speed.decodeMilli)) tokens a second"
       }
       return (text(1_000_000), text(flip.millionths))

@@ -137,10 +137,12 @@ extension LedgerWriter {
         let personal = PersonalFields(connection: appender.connection)
         var tags: [(key: String, value: [UInt8])] = []
         for tag in opening.tags { tags.append((tag.key, try personal.hash(PersonalFields.tag(tag.key), tag.value))) }
+        if let prices = opening.prices { try appender.record(prices) }
         var opened = RequestOpened(
           request: request, model: opening.model,
           user: try opening.user.map { (user) throws(LedgerError) in try personal.hash(PersonalFields.user, user) },
-          tags: tags, promptTokens: Int64(opening.promptTokens), command: opening.command, price: opening.price)
+          tags: tags, promptTokens: Int64(opening.promptTokens), command: opening.command, price: opening.price,
+          prices: opening.prices?.version)
         guard let coverage = try Coverage(opened, at: appender.at, appender.connection) else {
           try appender.append(opened)
           return (nil, ())

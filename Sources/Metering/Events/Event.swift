@@ -3,10 +3,10 @@ enum EventKind: String, CaseIterable, Sendable {
   /// The first event of a writer; it names the heads of the other chains that it sees.
   case chain
   case opened, leased, settled, lost, process
-  case forgotten, checkpoint
+  case text, forgotten, checkpoint
   case closed, adjustment
   case tariff, cap, uncapped, alert, tagrule
-  case machine, interval, invoice
+  case machine, interval, invoice, prices
 }
 
 /// What an event says beside its kind, its time and its place in a chain.
@@ -132,6 +132,11 @@ struct EventFields {
   func optionalAmount(_ key: String) throws(LedgerError) -> Int64? {
     if members[key] == .null { return nil }
     return try amount(key)
+  }
+
+  func value(_ key: String) throws(LedgerError) -> CanonicalJSON {
+    guard let value = members[key] else { throw wrong(key) }
+    return value
   }
 
   func object(_ key: String) throws(LedgerError) -> EventFields {

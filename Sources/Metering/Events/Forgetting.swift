@@ -21,6 +21,8 @@ extension LedgerWriter {
   /// Deletes a person's name or a tag's value, and the salt that leads from it to its hash. Every event stays as it is,
   /// so the chains stay whole; what they hold of the value can no longer be tied to it, not even by guessing it.
   ///
+  /// The stored texts of a user's requests are deleted with the name.
+  ///
   /// The pages that held it are overwritten in the file, and the log is started anew. Backups and exports made earlier
   /// are out of reach.
   /// - Throws: `invalid` where it is not known, or where a cap is set on it.
@@ -36,6 +38,7 @@ extension LedgerWriter {
         if cap.scope.value == hash { capped = cap.name }
       }
       if let capped { throw .invalid("the cap '\(capped)' is set on it; remove that first") }
+      if personal.field == PersonalFields.user { try connection.run(.deleteTextsOfUser, .blob(hash)) }
       try connection.run(.deletePersonal, .blob(hash))
       try appender.append(ValueForgotten(hash: hash))
     }

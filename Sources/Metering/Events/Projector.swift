@@ -32,6 +32,7 @@ struct Projector {
     case let event as InvoiceImported: try apply(event, id: id)
     case let event as AdjustmentMade: try apply(event, id: id)
     case let event as TagRuleSet: try apply(event)
+    case let event as PricesRecorded: try apply(event, id: id)
     case let event as ProcessEnded: try apply(event, id: id, at: at)
     default: break
     }
@@ -46,6 +47,7 @@ struct Projector {
     case .leased: return try TokensLeased(fields)
     case .settled: return try RequestSettled(fields)
     case .lost: return try RequestLost(fields)
+    case .text: return try TextStored(fields)
     case .forgotten: return try ValueForgotten(fields)
     case .checkpoint: return try Checkpoint(fields)
     case .closed: return try MonthClosed(fields)
@@ -58,6 +60,7 @@ struct Projector {
     case .invoice: return try InvoiceImported(fields)
     case .adjustment: return try AdjustmentMade(fields)
     case .tagrule: return try TagRuleSet(fields)
+    case .prices: return try PricesRecorded(fields)
     case .process: return try ProcessEnded(fields)
     }
   }

@@ -5,6 +5,11 @@ extension Ledger {
   /// - Returns: how many events there are.
   @discardableResult
   public func rebuild() throws(LedgerError) -> Int {
+    try checkWritable()
+    return try remake()
+  }
+
+  private func remake() throws(LedgerError) -> Int {
     try locked { () throws(LedgerError) in
       try connection.transaction { () throws(LedgerError) in try Rebuilder(connection).rebuild() }
     }
@@ -72,6 +77,7 @@ private struct Pruner {
   func prune(_ appender: inout Appender) throws(LedgerError) -> (events: Int, requests: Int) {
     var writers: [Int64] = []
     try connection.each(.allWriters) { row in writers.append(row.integer(0)) }
+    let prices = try connection.priceVersions()
     var events = 0
     for writer in writers { events += try cut(writer) }
     guard events > 0 else { return (0, 0) }
@@ -87,7 +93,24 @@ private struct Pruner {
       Checkpoint(
         before: before, digest: digest, chains: chains, requests: requests, totals: lines, processes: processes))
     _ = try Rebuilder(connection).rebuild()
+    try keep(prices, &appender)
+    // What was said goes with the request that it was said in.
+    try connection.run(.deleteCutTexts)
     return (events, Int(requests))
+  }
+
+  /// Records anew the prices that requests name which stay, where the event that held them was cut.
+  private func keep(_ prices: [PriceRows], _ appender: inout Appender) throws(LedgerError) {
+    let kept = try Set(connection.priceVersions().map(\.version))
+    let lost = prices.filter { !kept.contains($0.version) }
+    guard !lost.isEmpty else { return }
+    var named: Set<[UInt8]> = []
+    try connection.each(.eventsInOrder) { (row) throws(LedgerError) in
+      let event = try StoredEvent(row)
+      guard event.kind == .opened, let version = try RequestOpened(try event.fields()).prices else { return }
+      named.insert(version)
+    }
+    for version in lost where named.contains(version.version) { try appender.append(PricesRecorded(version)) }
   }
 
   /// - Returns: the number of events cut from this chain.
@@ -110,7 +133,7 @@ private struct Pruner {
   private func isOld(_ row: Row) -> Bool {
     guard row.integer(2) < before, let kind = EventKind(rawValue: row.text(1)) else { return false }
     switch kind {
-    case .chain, .leased, .settled, .process: return true
+    case .chain, .leased, .settled, .text, .process, .prices: return true
     case .opened: return row.integer(4) > 0 && row.integer(5) < before
     default: return false
     }

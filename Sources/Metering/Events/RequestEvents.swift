@@ -57,6 +57,8 @@ struct RequestOpened: EventPayload {
   var command: String?
   /// What CPU time is charged at; nil where nobody said.
   var price: RequestPrice?
+  /// The version of the price rows that it comes from: see `PriceRows`. Nil where there are none, and in older events.
+  var prices: [UInt8]?
   /// Prices per token that budgets are charged, and what is held of each cap; nil where no cap applies.
   var tariff: TokenTariff?
   var lease: Lease?
@@ -67,6 +69,7 @@ struct RequestOpened: EventPayload {
       "sha256": .optional(model.sha256), "user": .optionalHex(user), "prompt": .integer(promptTokens),
       "tags": .list(tags.map { .list([.text($0.key), .hex($0.value)]) }), "price": price?.json ?? .null,
     ]
+    if let prices { fields["prices"] = .hex(prices) }
     if let command { fields["command"] = .text(command) }
     if let tariff { fields["tariff"] = tariff.json }
     if let lease { fields["lease"] = lease.json }
@@ -75,8 +78,9 @@ struct RequestOpened: EventPayload {
 
   init(
     request: [UInt8], model: ModelIdentity, user: [UInt8]?, tags: [(key: String, value: [UInt8])], promptTokens: Int64,
-    command: String? = nil, price: RequestPrice? = nil
+    command: String? = nil, price: RequestPrice? = nil, prices: [UInt8]? = nil
   ) {
+    self.prices = prices
     self.command = command
     self.request = request
     self.model = model
@@ -100,6 +104,7 @@ struct RequestOpened: EventPayload {
     promptTokens = try fields.integer("prompt")
     command = fields.has("command") ? try fields.text("command") : nil
     price = try fields.optionalObject("price").map { (fields) throws(LedgerError) in try RequestPrice(fields) }
+    prices = fields.has("prices") ? try fields.hex("prices", count: Hashing.size) : nil
     tariff = fields.has("tariff") ? try TokenTariff(try fields.object("tariff")) : nil
     lease = fields.has("lease") ? try Lease(try fields.objects("lease")) : nil
   }

@@ -43,7 +43,9 @@ extension Ledger {
 
   /// Makes the projections again in a copy and compares them.
   private func checkProjections() throws(LedgerError) {
-    let copyPath = path + ".verify-" + Hex.text(Hashing.random(6))
+    let folder = isReadOnly ? try ScratchFolder() : nil
+    defer { withExtendedLifetime(folder) {} }
+    let copyPath = folder?.file ?? path + ".verify-" + Hex.text(Hashing.random(6))
     defer { for suffix in ["", "-wal", "-shm", "-journal"] { Files.remove(copyPath + suffix) } }
     let copy = try Connection(path: copyPath, mode: .create)
     try connection.copy(to: copy)
@@ -77,6 +79,8 @@ private struct ChainCheck {
   private var chains: [Int64: Chain] = [:]
   private var rows: [[UInt8]: Int64] = [:]
   private var lastDigest: [UInt8]?
+  /// Hashes of sealed texts, by their requests.
+  private var texts: [[UInt8]: [UInt8]] = [:]
 
   init(connection: Connection, path: String) {
     self.connection = connection
@@ -94,6 +98,10 @@ private struct ChainCheck {
       if event.kind == .chain { named += try ChainBegun(try event.fields()).heads }
       if event.kind == .checkpoint { lastDigest = try Checkpoint(try event.fields()).digest }
       if event.kind == .opened { result.requests += 1 }
+      if event.kind == .text {
+        let text = try TextStored(try event.fields())
+        texts[text.request] = text.digest
+      }
       result.events += 1
     }
     for chain in chains.values where chain.next != chain.length || chain.hash != chain.head {
@@ -104,6 +112,7 @@ private struct ChainCheck {
     }
     try checkCuts()
     try checkPersonal()
+    try checkTexts()
   }
 
   private mutating func readChains() throws(LedgerError) {
@@ -159,6 +168,15 @@ private struct ChainCheck {
     guard result.cutChains > 0 || lastDigest != nil else { return }
     guard lastDigest == (try CutDigest.of(connection)) else {
       throw broken("what was cut from the chains is not what the last checkpoint says")
+    }
+  }
+
+  /// Texts may have been deleted, but those that are there are those that were stored.
+  private func checkTexts() throws(LedgerError) {
+    try connection.each(.textRows) { (row) throws(LedgerError) in
+      guard texts[row.blob(0)] == Hashing.sha256(row.blob(1)) else {
+        throw broken("the stored text of the request \(Hex.text(row.blob(0))) is not the one that was stored")
+      }
     }
   }
 

@@ -11,6 +11,9 @@ public final class LedgerWriter: @unchecked Sendable {
   /// Commands to run when a threshold of a cap is crossed; see `AlertRunner`.
   public var onAlert: String?
 
+  /// With it texts of requests are stored, sealed; nil: none is.
+  public var textKey: TextKey?
+
   /// Row, length and head of the chain; nil until its first event. Guarded by the ledger's lock.
   private var chain: (row: Int64, length: Int64, head: [UInt8])?
   var progress: ProgressFile?
@@ -44,6 +47,7 @@ public final class LedgerWriter: @unchecked Sendable {
   func transaction<Result>(
     _ body: (inout Appender) throws(LedgerError) -> Result
   ) throws(LedgerError) -> Result {
+    try ledger.checkWritable()
     let result = try ledger.locked { () throws(LedgerError) in
       let before = chain
       do throws(LedgerError) {

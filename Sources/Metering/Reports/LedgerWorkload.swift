@@ -18,36 +18,14 @@ public struct LedgerWorkload: Sendable {
   /// UTF-8 bytes of prompts and answers, and the tokens of the requests that say so.
   public var textBytes: Int64 = 0
   public var textTokens: Int64 = 0
+  /// Whenever a prompt was read, by however many requests at once.
   public var prefill = MeasuredWork()
-  public var decode = MeasuredWork()
+  /// By how many requests of a process were decoded together, the tokens of all of them.
+  public var decode: [Int: MeasuredWork] = [:]
 
-  /// Tokens and the wall time that they took, over requests that were computed to their end.
-  public struct MeasuredWork: Sendable {
-    public var tokens: Int64 = 0
-    public var nanos: Int64 = 0
-    /// Thousandths of a token a second of each request, ascending.
-    public var speeds: [Int64] = []
-
-    mutating func add(_ tokens: Int64, _ nanos: Int64) throws(LedgerError) {
-      guard tokens > 0, nanos > 0, let speed = Int64(exactly: Int128(tokens) * 1_000_000_000_000 / Int128(nanos)) else {
-        return
-      }
-      self.tokens = try Amount.sum(self.tokens, tokens, "a sum of tokens")
-      self.nanos = try Amount.sum(self.nanos, nanos, "a sum of times")
-      speeds.append(speed)
-    }
-
-    /// Thousandths of a token a second, over all; nil where nothing was measured.
-    public var milliPerSecond: Int64? {
-      nanos > 0 ? Int64(exactly: Int128(tokens) * 1_000_000_000_000 / Int128(nanos)) : nil
-    }
-
-    /// How far the quartiles of the requests lie from their median, in parts per million.
-    public var spreadMillionths: Int64 {
-      guard !speeds.isEmpty else { return 0 }
-      let (low, middle, high) = (speeds[speeds.count / 4], speeds[speeds.count / 2], speeds[speeds.count * 3 / 4])
-      return Int64(clamping: Int128(max(high - middle, middle - low)) * 1_000_000 / Int128(max(1, middle)))
-    }
+  /// The batch that most tokens came from; nil where nothing was measured.
+  public var usualBatch: Int? {
+    decode.max { ($0.value.microTokens, $0.key) < ($1.value.microTokens, $1.key) }?.key
   }
 
   public init() {}
@@ -66,6 +44,7 @@ extension Ledger {
       var used: Set<String> = []
       var hours = [Int](repeating: 0, count: 24)
       var (first, last): (Int64?, Int64?) = (nil, nil)
+      var processes: [Int64: LedgerWorkload.ProcessWork] = [:]
       try connection.each(.workloadRows, .integer(from ?? .min), .integer(to ?? .max)) { (row) throws(LedgerError) in
         let name = names[row.integer(1)] ?? ""
         guard model.map({ Array($0.utf8) == Array(name.utf8) }) ?? true else { return }
@@ -73,8 +52,9 @@ extension Ledger {
         used.insert(name)
         hours[Int((at - UTCDay.number(of: at) * UTCDay.nanos) / Self.hourNanos)] += 1
         (first, last) = (min(first ?? at, at), max(last ?? at, at))
-        try workload.add(row)
+        try workload.add(row, to: &processes)
       }
+      try workload.measure(processes)
       workload.models = used.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
       workload.busiestHour = hours.max() ?? 0
       if let first, let last {
@@ -87,27 +67,46 @@ extension Ledger {
 }
 
 extension LedgerWorkload {
-  fileprivate mutating func add(_ row: Row) throws(LedgerError) {
+  /// When requests of a process were read and answered.
+  fileprivate struct ProcessWork {
+    var prefill: [WorkStretch] = []
+    var decode: [WorkStretch] = []
+  }
+
+  fileprivate mutating func add(_ row: Row, to processes: inout [Int64: ProcessWork]) throws(LedgerError) {
     let (prompt, cached, completion) = (row.integer(2), row.integer(3), row.integer(4))
     requests += 1
     prompts.append(prompt)
     completions.append(completion)
     promptTokens = try Amount.sum(promptTokens, prompt, "a sum of tokens")
     cachedTokens = try Amount.sum(cachedTokens, cached, "a sum of tokens")
-    // Speeds only of what was computed to its end: a step more or less than the count says would tell in short ones.
-    if let nanos = row.optionalInteger(5) { try prefill.add(prompt - cached, nanos) }
-    // The first token comes out of the prompt's last step.
-    if let nanos = row.optionalInteger(6), completion > 1 { try decode.add(completion - 1, nanos) }
+    // The end is when it was closed; the first token comes out of the prompt's last step.
+    if let prefill = row.optionalInteger(5), let decode = row.optionalInteger(6), let end = row.optionalInteger(9) {
+      let (first, process) = (end &- decode, row.integer(10))
+      processes[process, default: ProcessWork()].prefill.append(
+        WorkStretch(start: first &- prefill, end: first, tokens: prompt - cached))
+      processes[process, default: ProcessWork()].decode.append(
+        WorkStretch(start: first, end: end, tokens: completion - 1))
+    }
     if let promptBytes = row.optionalInteger(7), let answerBytes = row.optionalInteger(8), promptBytes > 0 {
       textBytes = try Amount.sum(textBytes, try Amount.sum(promptBytes, answerBytes, "a size"), "a sum of sizes")
       textTokens = try Amount.sum(textTokens, try Amount.sum(prompt, completion, "a count"), "a sum of tokens")
     }
   }
 
+  fileprivate mutating func measure(_ processes: [Int64: ProcessWork]) throws(LedgerError) {
+    var (read, answered) = (BatchSpeed(), BatchSpeed())
+    for work in processes.values {
+      try read.add(work.prefill)
+      try answered.add(work.decode)
+    }
+    read.sort()
+    answered.sort()
+    (prefill, decode) = (read.any, answered.levels)
+  }
+
   fileprivate mutating func sort() {
     prompts.sort()
     completions.sort()
-    prefill.speeds.sort()
-    decode.speeds.sort()
   }
 }

@@ -58,6 +58,8 @@ public struct ReportQuery: Sendable {
   public var goodput = Goodput(firstTokenNanos: 2_000_000_000, perTokenNanos: 100_000_000)
   /// Also count how often each size of request occurred, to price the same work elsewhere.
   public var keepsSizes = false
+  /// With `keepsSizes`: what tokenisers of others count in the text of requests that was kept, in their order.
+  public var counted: [RequestIdentity: [CountedText]] = [:]
   /// When the question is asked, nanoseconds since 1970: the hour that holds it is not over. Nil: now.
   public var now: Int64?
 
@@ -76,21 +78,14 @@ public struct Report: Sendable {
 
   public var query: ReportQuery
   public var lines: [Line]
+  /// Names of models by their numbers in sizes of requests.
+  public var models: [Int64: String] = [:]
   /// Requests that retention has cut, which are in no line.
   public var cutRequests: Int64
   /// Where the money of machines went in the hours of the span; empty where none is known.
   public var machines: [MachineSpending]
   /// What the processes that ended in the span used.
   public var processes: ProcessTime
-}
-
-/// A size of request: what a hosted price depends on.
-public struct RequestSize: Sendable, Hashable {
-  public let prompt: Int64
-  public let cached: Int64
-  public let completion: Int64
-  /// The hour of UTC in which it arrived, in hours since 1970.
-  public let hour: Int64
 }
 
 /// What the requests of a line add up to.

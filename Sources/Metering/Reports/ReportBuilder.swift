@@ -100,7 +100,8 @@ private struct ReportBuilder {
       try processes.add(one)
     }
     return Report(
-      query: query, lines: try builder.lines(), cutRequests: cut, machines: loaded.machines, processes: processes)
+      query: query, lines: try builder.lines(), models: models.mapValues(\.name), cutRequests: cut,
+      machines: loaded.machines, processes: processes)
   }
 
   private mutating func add(_ row: Row) throws(LedgerError) {
@@ -131,9 +132,10 @@ private struct ReportBuilder {
     }
     addLatency(row, tokens: one.prompt &+ one.completion, completion: one.completion, to: index)
     if query.keepsSizes {
+      let counted = query.counted.isEmpty ? [] : query.counted[RequestIdentity(bytes: row.blob(20))] ?? []
       let size = RequestSize(
         prompt: one.prompt, cached: one.cached, completion: one.completion,
-        hour: Self.floored(row.integer(1), 3_600_000_000_000))
+        minute: Self.floored(row.integer(1), RequestSize.minuteNanos), model: row.integer(4), counted: counted)
       figures[index].sizes[size, default: 0] += 1
     }
   }

@@ -12,11 +12,14 @@ public struct RequestOpening: Sendable {
   public var command: String
   /// The price of CPU time; nil where nobody said what the machine costs.
   public var price: RequestPrice?
+  /// The rows of the price book that it was priced with.
+  public var prices: PriceRows?
 
   public init(
     model: ModelIdentity, promptTokens: Int, user: String? = nil, tags: [(key: String, value: String)] = [],
-    tokenLimit: Int? = nil, command: String = "run", price: RequestPrice? = nil
+    tokenLimit: Int? = nil, command: String = "run", price: RequestPrice? = nil, prices: PriceRows? = nil
   ) {
+    self.prices = prices
     self.command = command
     self.model = model
     self.promptTokens = promptTokens
@@ -114,14 +117,15 @@ public final class MeteredRequest {
   }
 
   /// Closes the request. A second call, or one for a request that somebody has closed as lost, does nothing.
-  public func settle(_ usage: UsageRecord) throws(LedgerError) {
+  /// - Parameter text: stored with it, where the writer has a key.
+  public func settle(_ usage: UsageRecord, text: RequestText? = nil) throws(LedgerError) {
     guard !isSettled else { return }
     var closing = try Closing(
       request: identity.bytes, tokens: usage.tokens, finish: usage.finish.name, stoppedBy: usage.finish.stoppedBy,
       cpuNanos: max(0, usage.cpu.requestNanos),
       promptCPUNanos: sharedCPUNanos == nil ? progress.promptCPUNanos : sharedPromptNanos, price: price,
       detail: Closing.Detail(usage))
-    try writer.close(&closing)
+    try writer.close(&closing, text: text)
     finish()
   }
 
@@ -176,14 +180,17 @@ extension LedgerWriter {
   }
 
   /// Appends the end of a request, unless it has one.
-  func close(_ closing: inout Closing) throws(LedgerError) {
+  func close(_ closing: inout Closing, text: RequestText? = nil) throws(LedgerError) {
     var closing = closing
     var wasOpen = false
+    var sealed: (bytes: [UInt8], key: TextKey)?
+    if let text, let textKey { sealed = (try textKey.seal(text, request: closing.request), textKey) }
     let fired = try transaction { (appender) throws(LedgerError) -> [FiredAlert] in
       guard let row = try Projector(appender.connection).request(closing.request), row.state == 0 else { return [] }
       try charge(&closing, appender.connection)
       let caps = try Projector(appender.connection).holds(ofRequest: row.id).map { ($0.cap, $0.period) }
       try appender.append(RequestSettled(closing))
+      if let sealed { try appender.store(sealed.bytes, key: sealed.key, request: closing.request) }
       wasOpen = true
       return try self.alerts(caps, &appender)
     }

@@ -18,7 +18,11 @@ enum SQLValue: Sendable, Equatable {
 /// tables), so that both can be enumerated: the tests kill a process at each of them.
 /// - Threads: one at a time; whoever shares a connection holds a lock.
 @safe final class Connection: @unchecked Sendable {
-  enum Mode { case readWrite, create, readOnly }
+  enum Mode {
+    case readWrite, create, readOnly
+    /// Nobody has it open and nobody will change it: it is read without locks and without a log.
+    case immutable
+  }
 
   let path: String
   private let handle: OpaquePointer
@@ -40,9 +44,11 @@ enum SQLValue: Sendable, Equatable {
       case .readWrite: SQLITE_OPEN_READWRITE
       case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
       case .readOnly: SQLITE_OPEN_READONLY
+      case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
+    let name = mode == .immutable ? Self.address(path) + "?immutable=1" : path
     var opened: OpaquePointer?
-    let code = unsafe sqlite3_open_v2(path, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
+    let code = unsafe sqlite3_open_v2(name, &opened, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
     guard let opened = unsafe opened else {
       unsafe logCounter.deallocate()
       throw .system(call: "sqlite3_open", path: path, reason: "out of memory")
@@ -53,6 +59,15 @@ enum SQLValue: Sendable, Equatable {
     unsafe sqlite3_busy_timeout(handle, Self.busyMilliseconds)
     _ = unsafe csqlite_no_checkpoint_on_close(handle)
     _ = unsafe csqlite_defensive(handle)
+  }
+
+  /// A path as an address, in which some characters mean something else.
+  private static func address(_ path: String) -> String {
+    "file:"
+      + path.utf8.reduce(into: "") { text, byte in
+        let isPlain = (0x21..<0x7F).contains(byte) && !"?#%".utf8.contains(byte)
+        text += isPlain ? String(UnicodeScalar(byte)) : "%" + Hex.text([byte])
+      }
   }
 
   deinit {

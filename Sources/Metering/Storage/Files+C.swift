@@ -34,6 +34,16 @@ enum Files {
     return unsafe stat(path, &status) == 0
   }
 
+  /// Whether this user may write a file, on a disk that takes it.
+  static func isWritable(_ path: String) -> Bool { unsafe access(path, W_OK) == 0 }
+  static func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
+
+  /// The directory that a path lies in.
+  static func directory(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+  }
+
   /// Size in bytes; nil where there is no such file.
   static func size(_ path: String) -> Int? {
     var status = stat()

@@ -22,6 +22,10 @@ public final class Ledger: @unchecked Sendable {
   let connection: Connection
   let lock = Lock()
   let vfs: String?
+  /// Nothing can be written: see `init(reading:)`.
+  public let isReadOnly: Bool
+  /// Holds the copy that is read in place of the file, where there is one.
+  private let scratch: ScratchFolder?
   /// Pages of the log at which it is to be moved into the file.
   private var checkpointPages = Checkpointer.limitPages
 
@@ -40,6 +44,8 @@ public final class Ledger: @unchecked Sendable {
     self.path = path
     self.durability = durability
     self.vfs = vfs
+    isReadOnly = false
+    scratch = nil
     if create {
       if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { try Files.makeDirectories(String(path[..<slash])) }
     } else if !Files.exists(path) {
@@ -48,6 +54,21 @@ public final class Ledger: @unchecked Sendable {
     connection = try Connection(path: path, mode: create ? .create : .readWrite, vfs: vfs)
     try configure()
     try migrate(to: schema)
+  }
+
+  /// Opens a ledger that this user cannot write: a file or a folder without write access, a read-only disk, a copy.
+  /// Reports, `verify`, `heads`, `export` and `backup` work; whatever changes it throws `unwritable`.
+  /// - Throws: `unreadable`, `notALedger`, `newer`, `corrupt`, `busy`, `system`, `database`; `invalid` where there is none.
+  public init(reading path: String) throws(LedgerError) {
+    self.path = path
+    durability = .normal
+    vfs = nil
+    isReadOnly = true
+    let source = try ReadOnlySource(path)
+    (connection, scratch) = (source.connection, source.scratch)
+    try connection.run(.secureDelete)
+    // A copy that was made for it may have an older schema.
+    try migrate(to: Migrations.newest)
   }
 
   private func configure() throws(LedgerError) {

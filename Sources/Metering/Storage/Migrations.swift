@@ -6,7 +6,7 @@ enum Migrations {
 
   static var newest: Int64 { Int64(steps.count) }
 
-  static let steps = [events, budgets, machines, tagRules, shares]
+  static let steps = [events, budgets, machines, tagRules, shares, texts, prices]
 
   /// 1: events, their chains, what they say about persons, and the requests made of them.
   ///
@@ -107,10 +107,22 @@ enum Migrations {
       WITHOUT ROWID;
     """
 
+  /// 6: sealed texts of requests; like `personal` a record that can be deleted, and no projection.
+  private static let texts = """
+    CREATE TABLE texts (
+      id INTEGER PRIMARY KEY, request BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, key BLOB NOT NULL,
+      sealed BLOB NOT NULL);
+    """
+
+  /// 7: which versions of prices are recorded, and in which event.
+  private static let prices = """
+    CREATE TABLE price_versions (version BLOB PRIMARY KEY, event INTEGER NOT NULL) WITHOUT ROWID;
+    """
+
   /// Tables that `rebuild` empties and fills again.
   static let projections = [
     "models", "requests", "tags", "request_tags", "totals", "closed_months", "tariffs", "caps", "spending", "holds",
     "request_tariffs", "alerts", "machines", "intervals", "invoices", "adjustments",
-    "tag_rules", "processes", "shares",
+    "tag_rules", "processes", "shares", "price_versions",
   ]
 }

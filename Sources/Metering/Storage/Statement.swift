@@ -26,13 +26,17 @@ enum Statement: CaseIterable, Sendable {
   case lastEvent, endingsAfter, insertAdjustment, adjustments
   // Processes, and what requests used of machines.
   case insertProcess, processes, processesOfWriter, processesToCut, requestsOfWriter, insertShare, shares
+  // Sealed texts.
+  case insertText, text, texts, lastText, textRows, deleteText, deleteTextsOfUser, deleteCutTexts
+  // Versions of prices.
+  case insertPriceVersion, priceVersion, priceVersions
   // Rules for tags.
   case setTagRule, deleteTagRule, tagRules
 
   private static let reportColumns = """
     id, opened_at, state, exact, model, user, prompt, cached, completion, cpu_nanos, first_nanos, total_nanos, \
     prefill_nanos, decode_nanos, currency, marginal, charge, prompt_cpu_nanos, \
-    prompt_bytes, answer_bytes
+    prompt_bytes, answer_bytes, request
     """
 
   var name: String { String(describing: self) }
@@ -122,8 +126,8 @@ enum Statement: CaseIterable, Sendable {
     // Of all rows: in the order in which they lie, without a way through the index.
     case .reportAllRows: "SELECT \(Self.reportColumns) FROM requests ORDER BY id"
     case .workloadRows:
-      "SELECT opened_at, model, prompt, cached, completion, prefill_nanos, decode_nanos, prompt_bytes, answer_bytes "
-        + "FROM requests WHERE state = 1 AND finish != 'error' AND command IS NOT 'bench' AND opened_at >= ? AND opened_at < ?"
+      "SELECT opened_at, model, prompt, cached, completion, prefill_nanos, decode_nanos, prompt_bytes, answer_bytes, "
+        + "closed_at, writer FROM requests WHERE state = 1 AND finish != 'error' AND command IS NOT 'bench' AND opened_at >= ? AND opened_at < ?"
     case .reportTags:
       "SELECT request, tag FROM request_tags JOIN tags ON tags.id = tag WHERE tags.key = ? ORDER BY request"
     case .models: "SELECT id, name, quantization FROM models"
@@ -220,7 +224,7 @@ enum Statement: CaseIterable, Sendable {
         + "ORDER BY id"
     case .insertInterval: "INSERT INTO intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     case .intervals:
-      "SELECT requests, overhead, other, wasted, idle, stolen, start FROM intervals "
+      "SELECT requests, overhead, other, wasted, idle, stolen, start, stop FROM intervals "
         + "WHERE machine = ? AND start >= ? AND start < ?"
     case .insertInvoice: "INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     case .invoiceLine:
@@ -234,6 +238,18 @@ enum Statement: CaseIterable, Sendable {
     case .deleteTagRule: "DELETE FROM tag_rules WHERE key = ?"
     case .tagRules: "SELECT key, required, allowed FROM tag_rules ORDER BY key"
     case .lastEvent: "SELECT max(id) FROM events"
+    case .insertText: "INSERT INTO texts (request, at, key, sealed) VALUES (?, ?, ?, ?)"
+    case .text: "SELECT key, sealed FROM texts WHERE request = ?"
+    case .texts: "SELECT request, at, length(sealed) FROM texts ORDER BY id"
+    case .lastText: "SELECT request FROM texts ORDER BY id DESC LIMIT 1"
+    case .textRows: "SELECT request, sealed FROM texts ORDER BY id"
+    case .deleteText: "DELETE FROM texts WHERE request = ?"
+    case .deleteTextsOfUser: "DELETE FROM texts WHERE request IN (SELECT request FROM requests WHERE user = ?)"
+    case .deleteCutTexts: "DELETE FROM texts WHERE request NOT IN (SELECT request FROM requests)"
+    // Of several events with one version the first counts.
+    case .insertPriceVersion: "INSERT OR IGNORE INTO price_versions VALUES (?, ?)"
+    case .priceVersion: "SELECT event FROM price_versions WHERE version = ?"
+    case .priceVersions: "SELECT event FROM price_versions ORDER BY event"
     case .endingsAfter:
       "SELECT events.id, writer, position, kind, at, body, hash, writers.name FROM events "
         + "JOIN writers ON writers.id = writer WHERE events.id > ? AND kind IN ('settled', 'lost', 'process') ORDER BY events.id"

@@ -29,6 +29,14 @@ public enum PriceDocument {
 
   public static func csv(_ part: Part, of book: PriceBook) -> [UInt8] { text(of: part, in: book).csv() }
 
+  /// The rows of a table, each as its fields by the names of their columns, without those that are not stated.
+  public static func rows(_ part: Part, of book: PriceBook) -> [[(column: String, text: String)]] {
+    let table = text(of: part, in: book)
+    return table.rows.map { row in
+      zip(table.columns, row).compactMap { column, field in field.map { (column: column, text: $0) } }
+    }
+  }
+
   private static func text(of part: Part, in book: PriceBook) -> TableText {
     switch part {
     case .hosted: HostedTable.write(book.hosted)

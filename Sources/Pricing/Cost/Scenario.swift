@@ -100,7 +100,8 @@ public struct Flip: Sendable, Hashable {
   public let millionths: Int64
   public let verdict: Verdict
 
-  /// Factors that are tried, outwards from one; beyond a thousandfold nothing is called a change any more.
+  /// Factors that are tried, outwards from one; beyond a thousandfold nothing is called a change any more, but for the
+  /// number of requests: a workload is often tried out with a few of them.
   private static let ladder: [Int64] = {
     var steps: [Int64] = [1_000_100, 1_001_000, 1_003_000, 1_010_000, 1_020_000]
     var step: Int64 = 1_050_000
@@ -110,13 +111,22 @@ public struct Flip: Sendable, Hashable {
     }
     return steps + [1_000_000_000]
   }()
+  private static let farLadder: [Int64] = (0...9).map { 1_000_000_000 << $0 } + [1_000_000_000_000]
 
-  /// From the API a change to machines is looked for first: that the machines would not even keep the limits any more
+  /// From the API only a change to machines is looked for. That the machines would not even keep the limits any more
   /// is a change too, but it leaves everything at the API.
   /// - Throws: `overflow`.
   static func nearest(to scenario: Scenario, from verdict: Verdict) throws(PricingError) -> Flip? {
-    if verdict == .api, let flip = try search(scenario, from: verdict, to: [.selfHost, .hybrid]) { return flip }
-    return try search(scenario, from: verdict, to: Set(Verdict.allCases.filter { $0 != verdict }))
+    guard verdict == .api else {
+      return try search(scenario, from: verdict, to: Set(Verdict.allCases.filter { $0 != verdict }))
+    }
+    let machines: Set<Verdict> = [.selfHost, .hybrid]
+    if let flip = try search(scenario, from: verdict, to: machines) { return flip }
+    for (near, far) in zip(farLadder, farLadder.dropFirst()) {
+      guard machines.contains(try scenario.scaled(.requests, millionths: far).verdict()) else { continue }
+      return try narrowed(scenario, .requests, from: verdict, to: machines, near: near, far: far)
+    }
+    return nil
   }
 
   private static func search(
@@ -187,11 +197,17 @@ public struct Flip: Sendable, Hashable {
     return nil
   }
 
-  /// Fewer digits of the change, further from one.
+  /// Fewer digits, further from one: of the change or, where little is left of the number, of what is left.
   private static func shortened(_ millionths: Int64, digits: Int) -> Int64 {
+    let most = Int64(Int128.powerOfTen(digits))
+    if millionths < Scenario.unscaled / 10 {
+      var step: Int64 = 1
+      while millionths / step >= most { step *= 10 }
+      return max(1, millionths / step * step)
+    }
     let change = abs(millionths - Scenario.unscaled)
     var step: Int64 = 1
-    while change / step >= Int64(Int128.powerOfTen(digits)) { step *= 10 }
+    while change / step >= most { step *= 10 }
     let rounded = (change + step - 1) / step * step
     return millionths >= Scenario.unscaled
       ? Scenario.unscaled + rounded : max(1, Scenario.unscaled - rounded)

@@ -65,4 +65,36 @@ public enum OpenModels {
     }
     return nearest?.models ?? []
   }
+
+  /// Whether a model that somebody runs is the hosted one, by their names, tuned or not and at whatever quantisation: then
+  /// it has that model's tokeniser.
+  public static func isSame(_ hosted: HostedModel, as own: String) -> Bool {
+    guard billions(in: hosted.name) != nil else { return false }
+    let (left, right) = (core(String(hosted.shortName)), core(String(own.split(separator: "/").last ?? "")))
+    return !left.isEmpty && left == right
+  }
+
+  /// Words at the end of a name that do not say which model it is.
+  private static let remarks: Set<String> = ["gguf", "instruct", "it", "chat", "hf", "base", "f16", "bf16", "f32"]
+
+  private static func core(_ name: String) -> [String] {
+    var name = NearNames.key(name)[...]
+    if name.hasSuffix(".gguf") { name = name.dropLast(5) }
+    // A point parts words, but not the digits of a version.
+    let bytes = Array(name.utf8)
+    let parted = bytes.indices.map { index in
+      let isVersion = index + 1 < bytes.count && isDigit(bytes[index + 1])
+      return bytes[index] == UInt8(ascii: ".") && !isVersion ? UInt8(ascii: "-") : bytes[index]
+    }
+    var words = parted.split { "-_ ".utf8.contains($0) }.map { String(decoding: $0, as: UTF8.self) }
+    while let last = words.last, remarks.contains(last) || isQuantization(last) { words.removeLast() }
+    return words
+  }
+
+  /// q4, iq4, and what follows it: 0, k, m, xs.
+  private static func isQuantization(_ word: String) -> Bool {
+    if ["0", "1", "k", "s", "m", "l", "xs", "nl", "xxs"].contains(word) { return true }
+    let digits = word.hasPrefix("iq") ? word.dropFirst(2) : word.hasPrefix("q") ? word.dropFirst() : ""
+    return digits.count == 1 && digits.first?.isNumber == true
+  }
 }

@@ -39,6 +39,7 @@ public final class BatchRun {
   public private(set) var failure: LedgerError?
   private let meter: Meter?
   private let price: HourlyPrice?
+  private let compared: [HostedModel]
   private let stepCost: StepCost
   public private(set) var tally = Tally()
   private let model: ServedModel
@@ -60,10 +61,13 @@ public final class BatchRun {
   ///   - tokenLimit: for lines that state none; nil for as many as the context takes.
   ///   - meter: where each line is accounted for; nil for nowhere.
   ///   - price: of the machine, for the ledger.
+  ///   - compared: hosted models of the receipt, likewise.
   public init(
     _ lines: [BatchInput.Line], model: ServedModel, template: ChatTemplate?, tokenLimit: Int?,
-    limits: Scheduler.Limits, meter: Meter? = nil, price: HourlyPrice? = nil
+    limits: Scheduler.Limits, meter: Meter? = nil, price: HourlyPrice? = nil,
+    compared: [HostedModel] = []
   ) {
+    self.compared = compared
     self.model = model
     self.meter = meter
     self.price = price
@@ -146,7 +150,8 @@ public final class BatchRun {
   private func open(_ job: inout Job) -> Bool {
     do throws(LedgerError) {
       job.metered = try meter?.open(
-        model: model.identity, promptTokens: job.prompt.tokens.count, tokenLimit: job.line.tokenLimit, price: price)
+        model: model.identity, promptTokens: job.prompt.tokens.count, tokenLimit: job.line.tokenLimit, price: price,
+        compared: compared)
       return true
     } catch {
       switch error {
@@ -187,7 +192,9 @@ public final class BatchRun {
     let result = request.result
     guard let job = running.removeValue(forKey: request.id) else { return [] }
     if let metered = job.metered {
-      keep { () throws(LedgerError) in try metered.settle(record(of: job, result)) }
+      keep { () throws(LedgerError) in
+        try metered.settle(record(of: job, result), text: meter?.text(prompt: job.prompt, answer: result.text))
+      }
     }
     tally.answered += 1
     tally.tokens.prompt += result.counts.prompt

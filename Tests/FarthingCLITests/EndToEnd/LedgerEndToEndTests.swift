@@ -25,7 +25,7 @@ import Testing
     let lines = try #require(report["lines"] as? [[String: Any]])
     #expect(lines.map { $0["requests"] as? Int } == [1, 2])
     #expect((lines[1]["labels"] as? [String: String]) == ["tag:team": "blue", "user": "ada"])
-    #expect(try place.farthing("ledger", "verify").output.hasPrefix("whole: 12 events in 3 chains, 3 requests"))
+    #expect(try place.farthing("ledger", "verify").output.hasPrefix("whole: 13 events in 3 chains, 3 requests"))
     #expect(try place.farthing("ledger", "forget", "ada").status == 0)
     #expect(try place.farthing("report", "--by", "user", "--format", "csv").output.contains("(forgotten "))
   }
@@ -112,6 +112,56 @@ import Testing
     #expect(dated.status == 0 && dated.output.contains("at list prices of 2026-11-23; same count"), "\(dated)")
   }
 
+  @Test func aMachineWithCreditsShowsThem() throws {
+    let place = try LedgerPlace()
+    let add = ["machine", "add", "box", "--usd-per-hour", "0.0208", "--vcpus", "2", "--since", "2026-11-20", "--type"]
+    #expect(try place.execute(add + ["aws:t3.small@us-east-1"]).status == 0)
+    let cost = try place.farthing("machine", "cost", "box", "--json").json()
+    let burst = try #require(cost["burst"] as? [String: Any])
+    #expect(burst["row"] as? String == "aws:t3.small@us-east-1" && burst["modelled"] as? Bool == true)
+    // Nobody recorded, so that it is taken as idle: a day's earnings of two virtual CPUs at 20 % are saved.
+    #expect(burst["surplus"] as? String == "0" && burst["balance_vcpu_nanos"] as? Int == 34_560_000_000_000)
+    #expect(try place.farthing("machine", "cost", "box").output.contains("burst credits as aws:t3.small@us-east-1"))
+    #expect(try place.execute(add + ["c7g.large@us-east-1"]).status == 0)
+    #expect(try place.farthing("machine", "cost", "box", "--json").json()["burst"] == nil)
+  }
+
+  /// A stored text is counted with the tokeniser that is at hand, the rest is put in its proportion; energy is modelled.
+  @Test func aReportCountsStoredTextWithTheirTokenizer() throws {
+    let place = try LedgerPlace()
+    for words in [["--store-text"], ["--store-text"], []] {
+      #expect(
+        try place.execute(["run", "-m", LedgerPlace.model, "--raw", "--temp", "0", "-n", "6"] + words + ["hello"])
+          .status == 0)
+    }
+    let other = BuiltBinary.root.appending(path: "Tests/Fixtures/families/qwen2.F16.gguf").path
+    let words = [
+      "report", "--by", "month", "--against", "openai/gpt-4o-mini,openai/gpt-4o", "--tokenizer", "gpt-4o-mini=\(other)",
+      "--watts-per-vcpu", "2", "--grams-per-kwh", "416",
+    ]
+    let report = try place.execute(words + ["--json"]).json()
+    let line = try #require((report["lines"] as? [[String: Any]])?.first)
+    let hosted = try #require(line["hosted"] as? [[String: Any]])
+    #expect(
+      hosted[0]["token_basis"] as? String == "counted + ratio" && hosted[1]["token_basis"] as? String == "same count")
+    #expect(hosted[0]["basis_requests"] as? [String: Int] == ["counted": 2, "ratio": 1])
+    let tokens = try #require(
+      try place.farthing("tokenize", "-m", other, "--json", "hello").json()["count"] as? Int)
+    let ratio = try #require(Double(hosted[0]["token_ratio"] as? String ?? ""))
+    #expect(ratio > 0 && tokens > 0)
+    let energy = try #require(line["energy"] as? [String: Any])
+    let seconds = try #require(line["cpu_seconds"] as? Double)
+    let modelled = try #require(Double(energy["watt_hours"] as? String ?? ""))
+    #expect(energy["modelled"] as? Bool == true && abs(modelled - seconds * 2 / 3600) < 1e-6, "\(energy) \(seconds)")
+    let text = try place.execute(words)
+    #expect(text.output.contains("gpt-4o-mini: their tokens counted (2 requests), their tokens by ratio"), "\(text)")
+    #expect(text.output.contains("energy and carbon modelled: CPU time"), "\(text.output)")
+    let plain = try place.farthing("report")
+    #expect(plain.output.contains("energy and carbon: unknown"), "\(plain.output)")
+    let wrong = try place.farthing("report", "--against", "gpt-4o", "--tokenizer", "gpt-4o-mini=\(other)")
+    #expect(wrong.status == 2 && wrong.error.contains("--against"), "\(wrong.error)")
+  }
+
   /// A process's CPU time is its requests' and its overhead, exactly; and it is what the shell says that it used.
   @Test(arguments: [false, true])
   func requestsAndOverheadAreWhatTheKernelCounted(asBatch: Bool) throws {
@@ -169,6 +219,71 @@ import Testing
     #expect(outcome.error.contains("ledger"), "\(outcome.error)")
     try Data("no ledger".utf8).write(to: URL(filePath: place.path))
     #expect(try place.run().error.contains("is not a ledger"))
+  }
+
+  @Test func textIsStoredOnlyWhenAskedForAndShownWithItsKey() throws {
+    let place = try LedgerPlace()
+    #expect(try place.run("--user", "ada").status == 0)
+    #expect(try place.farthing("ledger", "text").output.hasPrefix("no stored texts"))
+    #expect(!FileManager.default.fileExists(atPath: place.keyPath))
+    let answer = try place.run("--user", "ada", "--store-text", "--json").json()
+    let request = try #require((answer["ledger"] as? [String: Any])?["request"] as? String)
+    #expect(try place.farthing("ledger", "text").output.hasPrefix(request + "  "))
+    let shown = try place.farthing("ledger", "text", request, "--json").json()
+    #expect(shown["prompt"] as? String == "hello" && shown["answer"] as? String == answer["text"] as? String)
+    #expect(try place.farthing("ledger", "text", "last").output.hasPrefix("prompt\nhello\nanswer\n"))
+    #expect(try place.run("--store-text", "--no-ledger").status == 2)
+    // Lines of a batch likewise.
+    let (input, output) = (
+      place.folder.appending(path: "in.jsonl").path, place.folder.appending(path: "out.jsonl").path
+    )
+    let body = "{\"prompt\": \"words\", \"max_tokens\": 4, \"ignore_eos\": true}"
+    let line = "{\"custom_id\": \"a\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": \(body)}\n"
+    try Data(line.utf8).write(to: URL(filePath: input))
+    #expect(try place.farthing("batch", "-m", LedgerPlace.model, "--store-text", input, output).status == 0)
+    #expect(try place.farthing("ledger", "text", "last", "--json").json()["prompt"] as? String == "words")
+    // A file that others may read is refused before anything runs, and another key opens nothing.
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: place.keyPath)
+    let open = try place.run("--store-text")
+    #expect(open.status == 1 && open.output == "" && open.error.contains("chmod 600"), "\(open.error)")
+    let other = place.folder.appending(path: "other.key").path
+    #expect(try place.run("--store-text", environment: ["FARTHING_TEXT_KEY": other]).status == 0)
+    let wrong = try place.farthing("ledger", "text", request, environment: ["FARTHING_TEXT_KEY": other])
+    #expect(wrong.status == 1 && wrong.error.contains("another key"), "\(wrong.error)")
+    #expect(try place.farthing("ledger", "forget", "ada").status == 0)
+    let gone = try place.farthing("ledger", "text", request, environment: ["FARTHING_TEXT_KEY": other])
+    #expect(gone.status == 1 && gone.error.contains("no text is stored"))
+    #expect(try place.farthing("ledger", "forget", "--text", "last").status == 0)
+    #expect(try place.farthing("ledger", "verify").status == 0)
+  }
+
+  /// File and folder without write access, as another user has them; whoever may write everywhere gives that up first.
+  @Test(arguments: ["backup", "files"])
+  func aLedgerWithoutWriteAccessIsRead(copied: String) throws {
+    let place = try LedgerPlace()
+    #expect(try place.run("--usd-per-hour", "0.02", "--user", "ada").status == 0)
+    let folder = place.folder.appending(path: "copy").path
+    let copying =
+      copied == "backup"
+      ? "mkdir '\(folder)' && \"$F\" ledger backup '\(folder)/ledger.db'"
+      : "mkdir '\(folder)' && cp '\(place.path)'* '\(folder)' 2>/dev/null; rm -f '\(folder)'/*-shm"
+    _ = try BuiltBinary.shell(copying, environment: ["FARTHING_LEDGER": place.path])
+    let plain = getuid() == 0 ? "setpriv --bounding-set=-dac_override,-dac_read_search" : "env"
+    let script = """
+      chmod a-w '\(folder)'/* '\(folder)'
+      trap "chmod u+w '\(folder)'" EXIT
+      for words in report 'report --by user --json' ledger 'ledger head' 'ledger verify' 'ledger export' machine budget \
+        'budget tariff' 'ledger tags' 'ledger adjust' 'cost --from-ledger --usd-per-hour 0.02 --equivalent gpt-4o-mini'
+      do \(plain) "$F" $words >'\(place.folder.path)/out' || exit 1; done
+      \(plain) "$F" run -m '\(LedgerPlace.model)' --raw -n 2 -t 1 hello && exit 2
+      \(plain) "$F" ledger forget ada && exit 3
+      ls '\(folder)' >&2
+      exit 0
+      """
+    let outcome = try BuiltBinary.shell(script, environment: ["FARTHING_LEDGER": folder + "/ledger.db"])
+    #expect(outcome.status == 0, "\(outcome.status) \(outcome.error)")
+    #expect(!outcome.error.contains("verify-") && !outcome.error.contains("-shm"), "\(outcome.error)")
+    #expect(outcome.error.components(separatedBy: "cannot be written").count == 3, "\(outcome.error)")
   }
 
   @Test func manyProcessesOnOneCapNeverOvershoot() async throws {
@@ -236,6 +351,8 @@ final class LedgerPlace: Sendable {
 
   let folder: URL
   var path: String { folder.appending(path: "ledger.db").path }
+  /// Of stored texts.
+  var keyPath: String { folder.appending(path: "text.key").path }
 
   init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "farthing-place-" + UUID().uuidString)
@@ -253,7 +370,7 @@ final class LedgerPlace: Sendable {
   /// Copies the ledger's files, which no process has open.
   func copy(to target: URL) throws {
     try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
-    for name in ["ledger.db", "ledger.db-wal", "ledger.db.writers"] {
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db.writers", "text.key"] {
       let file = folder.appending(path: name)
       guard FileManager.default.fileExists(atPath: file.path) else { continue }
       try FileManager.default.copyItem(at: file, to: target.appending(path: name))
@@ -269,7 +386,8 @@ final class LedgerPlace: Sendable {
   /// Runs the binary. A recorder, which runs until it is interrupted, sees a request and is interrupted after four
   /// seconds.
   func execute(_ words: [String], _ environment: [String: String] = [:]) throws -> Outcome {
-    let environment = environment.merging(["FARTHING_LEDGER": path]) { given, _ in given }
+    let own = ["FARTHING_LEDGER": path, "FARTHING_TEXT_KEY": keyPath]
+    let environment = environment.merging(own) { given, _ in given }
     guard words.starts(with: ["machine", "record"]) else {
       return try BuiltBinary.run(BuiltBinary.path, words, environment: environment)
     }

@@ -4,8 +4,9 @@
     farthing ledger export | check_ledger.py [--allocate MACHINE FROM TO]... > expected.json
 
 It shares no code with the product. Chains and heads, costs, what budgets were charged, that no cap was ever exceeded, the
-periods of caps (with Python's own time zones), alerts, a machine's time and money: a rule that does not hold ends it with
-a message and status 1. What it computed goes to standard output, for comparing with what the product computes.
+periods of caps (with Python's own time zones), alerts, a machine's time and money, the price rows that requests were priced
+with, what hosted models would have charged by them, burst credits: a rule that does not hold ends it with a message and
+status 1. What it computed goes to standard output, for comparing with what the product computes.
 """
 import argparse
 import hashlib
@@ -15,37 +16,14 @@ from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-PICO = 10**12
-HOUR = 3600 * 10**9
-DAY = 24 * HOUR
-PARTS = ["requests", "overhead", "other", "wasted", "idle", "stolen", "unobserved"]
+# Nothing is left beside the fixtures.
+sys.dont_write_bytecode = True
+
+from check_machines import Machines  # noqa: E402
+from check_prices import Prices  # noqa: E402
+from exact import DAY, decimal, fail, floor, picos, require  # noqa: E402
+
 CLOSING = ("settled", "lost")
-
-
-def fail(message):
-    sys.exit(f"check_ledger: {message}")
-
-
-def require(condition, message):
-    if not condition:
-        fail(message)
-
-
-def picos(text):
-    value = Fraction(text) * PICO
-    require(value.denominator == 1, f"{text} is finer than a pico-unit")
-    return int(value)
-
-
-def decimal(value):
-    sign, value = ("-", -value) if value < 0 else ("", value)
-    whole, rest = divmod(value, PICO)
-    digits = f"{rest:012d}".rstrip("0")
-    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
-
-
-def floor(value):
-    return value.numerator // value.denominator
 
 
 class Chains:
@@ -96,6 +74,7 @@ class Requests:
         self.order = {}
         self.charged = {}
         self.ended = {}
+        self.all = []
 
     def opened(self, event, identity):
         require(event["request"] not in self.open and event["request"] not in self.cpu, "a request opened twice")
@@ -136,6 +115,7 @@ class Requests:
         day = (datetime(1970, 1, 1) + timedelta(days=opened["at"] // DAY)).date().isoformat()
         currency = price["currency"] if price else ""
         key = "|".join([day, opened["model"], opened["quantization"], currency])
+        self.all.append((key, opened, event))
         line = self.days.setdefault(key, {
             "requests": 0, "prompt": 0, "cached": 0, "completion": 0, "cpu_nanos": 0, "unpriced": 0, "marginal": 0})
         line["requests"] += 1
@@ -244,97 +224,10 @@ class Budgets:
         }
 
 
-class Machines:
-    """Where machines' time and money went."""
-
-    def __init__(self):
-        self.machines = {}
-        self.intervals = []
-        self.lines = []
-
-    def interval(self, event):
-        parts = [event[name] for name in PARTS if name != "unobserved"]
-        require(min(parts) >= 0, "negative time")
-        require(sum(parts) == event["vcpus"] * (event["stop"] - event["start"]), "an interval that does not add up")
-        require(event["start"] // HOUR == (event["stop"] - 1) // HOUR, "an interval over the end of an hour")
-        require(all(int(nanos) > 0 for _, nanos in event["shares"]), "a share of nothing")
-        self.intervals.append(event)
-
-    @staticmethod
-    def clipped(line, start, stop):
-        """The part of an invoice line in a span: a difference of floored running sums."""
-        rate = Fraction(picos(line["amount"]), line["stop"] - line["start"])
-        begin, end = (min(max(moment, line["start"]), line["stop"]) - line["start"] for moment in (start, stop))
-        return floor(rate * end) - floor(rate * begin)
-
-    def hour(self, machine, start):
-        """What one hour cost and where it went."""
-        stop = start + HOUR
-        retired = machine["retired_at"]
-        paid = start >= machine["provisioned_at"] and (retired is None or stop <= retired)
-        rate = Fraction(machine["picos"], machine["per"])
-        due = [floor(max(0, moment - machine["provisioned_at"]) * rate) for moment in (start, stop)]
-        expected = due[1] - due[0] if paid else 0
-        billed = [line for line in self.lines if line["machine"] == machine["machine"]
-                  and line["currency"] == machine["currency"] and line["stop"] > start and line["start"] < stop]
-        actual = sum(self.clipped(line, start, stop) for line in billed) if billed else None
-        time = dict.fromkeys(PARTS, 0)
-        used = {}
-        for event in self.intervals:
-            if event["machine"] == machine["machine"] and start <= event["start"] < stop:
-                for part in PARTS[:-1]:
-                    time[part] += event[part]
-                for request, nanos in event["shares"]:
-                    used[request] = used.get(request, 0) + int(nanos)
-        time["unobserved"] = max(0, (HOUR * machine["vcpus"] if paid else 0) - sum(time.values()))
-        basis = expected if actual is None else actual
-        amounts = dict(zip(PARTS, self.signed(basis, list(time.values()))))
-        require(sum(amounts.values()) == basis, "the law of the invoice")
-        return expected, actual, basis, time, amounts, used
-
-    @classmethod
-    def signed(cls, amount, weights):
-        parts = cls.divide(abs(amount), weights)
-        return [part if amount >= 0 else -part for part in parts]
-
-    def allocate(self, name, start, stop):
-        machine = self.machines[name]
-        hours = [self.hour(machine, moment) for moment in range(start, stop, HOUR)]
-        actual = [hour[1] for hour in hours if hour[1] is not None]
-        return {
-            "expected": decimal(sum(hour[0] for hour in hours)), "actual": decimal(sum(actual)) if actual else None,
-            "time": {part: sum(hour[3][part] for hour in hours) for part in PARTS},
-            "amounts": {part: decimal(sum(hour[4][part] for hour in hours)) for part in PARTS},
-        }
-
-    def loaded(self, name, start, stop, order):
-        """Fully loaded costs: the serving part of each hour by the CPU time that each request used in it."""
-        costs = {}
-        for moment in range(start, stop, HOUR):
-            _, _, basis, _, amounts, used = self.hour(self.machines[name], moment)
-            serving = basis - amounts["other"] - amounts["unobserved"]
-            requests = sorted(used, key=lambda request: order[request])
-            for request, part in zip(requests, self.signed(serving, [used[request] for request in requests])):
-                costs[request] = costs.get(request, 0) + part
-        return costs
-
-    @staticmethod
-    def divide(amount, weights):
-        """Largest remainders; of equal ones the first."""
-        total = sum(weights)
-        if total == 0:
-            return [0] * (len(weights) - 1) + [amount]
-        exact = [Fraction(amount * weight, total) for weight in weights]
-        shares = [floor(value) for value in exact]
-        order = sorted(range(len(weights)), key=lambda index: (-(exact[index] - shares[index]), index))
-        for index in order[: amount - sum(shares)]:
-            shares[index] += 1
-        return shares
-
-
 def check(lines, allocations):
     last = json.loads(lines[-1])
     chains, requests, budgets, machines = Chains(last["cuts"]), Requests(), Budgets(), Machines()
+    prices, priced = Prices(), []
     for line in lines[1:-1]:
         outer = json.loads(line)
         marker = b'"event":'
@@ -342,7 +235,10 @@ def check(lines, allocations):
         event = json.loads(text)
         chains.add(text, event, outer["hash"])
         kind = event["kind"]
-        if kind == "opened":
+        if kind == "prices":
+            prices.add(event)
+        elif kind == "opened":
+            priced.append(event)
             requests.opened(event, outer["id"])
             require(("tariff" in event) == bool(list(budgets.covering(event))), "a cap that covers a request, or not")
             if "lease" in event:
@@ -368,9 +264,18 @@ def check(lines, allocations):
             machines.lines.append(event)
     require(last["events"] == len(lines) - 2, "the number of events")
     require(sorted(last["heads"]) == chains.heads(), "the heads")
+    # After retention, prices may stand behind the requests that name them.
+    for event in priced:
+        prices.check(event)
     days = {key: dict(line, marginal=decimal(line["marginal"])) for key, line in sorted(requests.days.items())}
     return {
         "heads": chains.heads(), "open": sorted(requests.open), "days": days, "caps": budgets.table(),
+        "hosted": prices.hosted(requests.all),
+        "burst": {
+            version: {
+                f"{name}|{start}|{stop}": machines.credits(name, rows["machine"], int(start), int(stop))
+                for name, start, stop in allocations}
+            for version, rows in prices.versions.items() if rows["machine"]},
         "allocations": {
             f"{name}|{start}|{stop}": machines.allocate(name, int(start), int(stop)) for name, start, stop in allocations},
         "loaded": {

@@ -1,0 +1,110 @@
+import Pricing
+import Usage
+
+/// How a hosted model's tokens are found from ours. Of the ways that are open for a request the first one counts: its text
+/// was counted with that tokeniser, or our model has the same one; a ratio; the same count, which is an assumption.
+public struct HostedCounting: Sendable {
+  public let model: HostedModel
+  /// Its place in `ReportQuery.counted`; nil where its tokeniser is not at hand.
+  public let place: Int?
+  /// Its tokens for each of ours, in millionths; nil where nobody knows.
+  public var ratio: Int64?
+
+  public init(_ model: HostedModel, place: Int? = nil, ratio: Int64? = nil) {
+    self.model = model
+    self.place = place
+    self.ratio = ratio
+  }
+}
+
+/// What a hosted model would have charged for a line of a report.
+public struct HostedFigure: Sendable {
+  /// Nil where it has no price for one of the requests, or the sum leaves 64 bits.
+  public var amount: Money?
+  /// On what basis the tokens of how many requests are.
+  public var bases: [TokenBasis: Int64] = [:]
+}
+
+extension Report {
+  /// What a hosted model would have charged for these requests, each by its own size and minute.
+  /// - Parameter day: whose list prices hold, nanoseconds since 1970; nil for the day of each request.
+  public func hosted(_ counting: HostedCounting, for figures: ReportFigures, day: Int64? = nil) -> HostedFigure {
+    var figure = HostedFigure()
+    var total: Int128? = 0
+    for (size, count) in figures.sizes {
+      let request = request(of: size, counting)
+      figure.bases[request.basis, default: 0] += count
+      let minute = day.map { $0 / RequestSize.minuteNanos + size.minute % 1440 } ?? size.minute
+      let money = (try? counting.model.quote(request, at: minute * RequestSize.minuteNanos))?.money
+      total = total.flatMap { sum in money.map { sum + Int128($0.picos) * Int128(count) } }
+    }
+    figure.amount = total.flatMap { Int64(exactly: $0) }.map { Money(picos: $0, currency: counting.model.currency) }
+    return figure
+  }
+
+  /// What the requests whose text was counted have in their tokens for each of ours, in millionths, and how many they are;
+  /// nil where there are none.
+  public func ratio(at place: Int) -> (millionths: Int64, requests: Int64)? {
+    var (ours, theirs, requests): (Int128, Int128, Int64) = (0, 0, 0)
+    for line in lines {
+      for (size, count) in line.figures.sizes {
+        guard let counted = size.counted(at: place) else { continue }
+        ours += Int128(size.prompt + size.completion) * Int128(count)
+        theirs += Int128(counted.prompt + counted.completion) * Int128(count)
+        requests += count
+      }
+    }
+    guard ours > 0, let millionths = Int64(exactly: theirs * 1_000_000 / ours) else { return nil }
+    return (millionths, requests)
+  }
+
+  private func request(of size: RequestSize, _ counting: HostedCounting) -> HostedRequest {
+    func scaled(_ tokens: Int64, _ ratio: Int128, over divisor: Int128) -> Int {
+      Int(clamping: (Int128(tokens) * ratio + divisor / 2) / divisor)
+    }
+    if let counted = counting.place.flatMap({ size.counted(at: $0) }) {
+      // Of the tokens that our cache held theirs would have held as large a part.
+      let cached =
+        size.prompt > 0 ? scaled(size.cached, Int128(counted.prompt), over: Int128(size.prompt)) : 0
+      return HostedRequest(
+        tokens: TokenCounts(prompt: Int(counted.prompt), cached: cached, completion: Int(counted.completion)),
+        basis: .counted)
+    }
+    let own = TokenCounts(prompt: Int(size.prompt), cached: Int(size.cached), completion: Int(size.completion))
+    if OpenModels.isSame(counting.model, as: models[size.model] ?? "") {
+      return HostedRequest(tokens: own, basis: .counted)
+    }
+    guard let ratio = counting.ratio else { return HostedRequest(tokens: own, basis: .sameCount) }
+    let theirs = [size.prompt, size.cached, size.completion].map { scaled($0, Int128(ratio), over: 1_000_000) }
+    return HostedRequest(
+      tokens: TokenCounts(prompt: theirs[0], cached: theirs[1], completion: theirs[2]), basis: .ratio)
+  }
+}
+
+/// A text as another tokeniser counts it.
+public struct CountedText: Sendable, Hashable {
+  public var prompt: Int64
+  public var completion: Int64
+
+  public init(prompt: Int64, completion: Int64) {
+    self.prompt = prompt
+    self.completion = completion
+  }
+}
+
+/// A size of request: what a hosted price depends on.
+public struct RequestSize: Sendable, Hashable {
+  public let prompt: Int64
+  public let cached: Int64
+  public let completion: Int64
+  /// The minute of UTC in which it arrived, in minutes since 1970: list prices change at minutes.
+  public let minute: Int64
+  /// Which model answered it: see `Report.models`.
+  public let model: Int64
+  /// What tokenisers of others count in its text; empty where it was not kept.
+  public let counted: [CountedText]
+
+  static let minuteNanos: Int64 = 60_000_000_000
+
+  func counted(at place: Int) -> CountedText? { counted.indices.contains(place) ? counted[place] : nil }
+}
