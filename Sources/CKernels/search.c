@@ -403,5 +403,9 @@ void fk_search_group(fk_layout layout, const float *x, const float *weights, int
   if (!(s.p[0].sum_wxx > 0x1p-80f && s.p[0].sum_wxx < 0x1p80f)) return;
   s.ideal[0] = kind->has_minimum ? search_affine(&s.p[0], l, true) : search_symmetric(&s.p[0], l, -l.least);
   attempt a = {.d = fk_f16_to_f32(block->d), .d_minimum = kind->has_minimum ? fk_f16_to_f32(block->d_minimum) : 0};
-  if (isfinite(choose_pair(&s, 0, l, &a, kind->scale_limit, kind->has_minimum))) put_part(kind, &s, &a, 0, part, block);
+  // The best fit of this part alone may be none under the block's factors: then the part stays as it is.
+  int group = part * kind->group / FK_CODE_GROUP;
+  float step = block->step[group], minimum = block->minimum[group];
+  float now = error_of(&s.p[0], weigh(&s.p[0], l, safe_inverse(step), minimum), step, minimum);
+  if (choose_pair(&s, 0, l, &a, kind->scale_limit, kind->has_minimum) < now) put_part(kind, &s, &a, 0, part, block);
 }

@@ -18,7 +18,14 @@ extension ForwardPass {
   public func embedTokens() { embed() }
 
   /// Computes one layer. `embedTokens` must have run for these tokens, since it also prepares their positions.
-  public func run(layer: Int) { model.family.run(layer: layer, self) }
+  public func run(layer: Int) {
+    isCut = false
+    compute(layer: layer)
+    isCut = false
+  }
+
+  /// Leaves out the rest of the layer: for an observer that has seen what it wants of it, while it sees it.
+  public func cutLayer() { isCut = true }
 
   /// [tokens, hidden]: the residual stream of the rows so far.
   public var residual: View<Float> { state.residual.part(0, count * model.configuration.hidden) }
@@ -54,6 +61,15 @@ extension Model {
     }
   }
 
+  /// The matrices of a layer, together where they read the same inputs, in the order in which a pass comes to them.
+  public func readers(inLayer index: Int) -> [[String]] {
+    let (attention, feedForward) = (family.layers[index].attention, family.layers[index].feedForward)
+    return [
+      [attention.query, attention.key, attention.value], [attention.output], [feedForward.gate, feedForward.up],
+      [feedForward.down],
+    ].map { $0.map(\.name) }
+  }
+
   public var embeddingName: String { embedding.name }
   public var headName: String { head.name }
 
@@ -73,10 +89,19 @@ extension Model {
   /// do not depend on how matrices are packed; no pass may be running.
   /// - Parameters:
   ///   - type, blocks: all rows as a file of that type holds them.
+  ///   - keepingOriginal: keeps the file's numbers as well, for `show(replaced:in:)`.
   /// - Precondition: the model has a matrix of this name.
-  public func replace(_ name: String, type: TensorType, blocks: View<UInt8>) throws(SystemError) {
+  public func replace(
+    _ name: String, type: TensorType, blocks: View<UInt8>, keepingOriginal: Bool = false
+  ) throws(SystemError) {
     guard let matrix = matrix(name) else { preconditionFailure("no matrix \(name)") }
-    try matrix.replace(type: type, blocks: blocks)
+    try matrix.replace(type: type, blocks: blocks, keepingOriginal: keepingOriginal)
+  }
+
+  /// Computes with the file's numbers, or with what replaced them, for the passes that follow: of the matrices of which
+  /// both are kept. No pass may be running.
+  public func show(replaced: Bool, in part: ModelPart) {
+    for matrix in matrices(of: part) { matrix.show(replaced: replaced) }
   }
 
   private func matrix(_ name: String) -> Linear? {

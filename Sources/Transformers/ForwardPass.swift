@@ -11,6 +11,8 @@ public final class ForwardPass {
   let state: PassState
   /// Sees the inputs of every matrix, where someone wants to know them.
   public var observer: (any ActivationObserver)?
+  /// Whether the rest of the layer is left out, since its observer has seen what it wanted.
+  var isCut = false
   private let ropes: [RopeTable]
 
   private let normalized: ActivationRows
@@ -101,14 +103,16 @@ public final class ForwardPass {
   /// Computes all layers for the appended rows.
   public func run() {
     embed()
-    let last = model.configuration.layers - 1
-    for layer in 0...last {
-      normalized.terms = layer == last ? 2 : 1
-      gated.terms = normalized.terms
-      model.family.run(layer: layer, self)
-    }
+    for layer in 0..<model.configuration.layers { compute(layer: layer) }
     // Whoever lets go of a sequence now gets its blocks back at once. The array keeps its memory.
     state.sequences.removeAll(keepingCapacity: true)
+  }
+
+  /// Computes one layer, the last with inputs of two terms.
+  func compute(layer: Int) {
+    normalized.terms = layer == model.configuration.layers - 1 ? 2 : 1
+    gated.terms = normalized.terms
+    model.family.run(layer: layer, self)
   }
 
   /// Most rows of one call of `logits`.
@@ -158,46 +162,52 @@ extension ForwardPass {
 
   /// queries, keys, values = rope(W normalized); keys and values go to the cache. Queries are scaled for the softmax.
   func projectHeads(_ weights: AttentionWeights, layer: Int, rope: Int = 0, queryScale: Float) {
-    observe(normalized, [weights.query, weights.key, weights.value])
+    guard observe(normalized, [weights.query, weights.key, weights.value]) else { return }
     attentionInput.run(pool, weights, layer: layer, rope: ropes[rope], queryScale: queryScale)
   }
 
   /// attended = softmax(queries keys) values, over the last `window` positions or all
-  func attend(layer: Int, window: Int? = nil) { attend.run(pool, layer: layer, window: window) }
+  func attend(layer: Int, window: Int? = nil) {
+    if !isCut { attend.run(pool, layer: layer, window: window) }
+  }
 
   /// residual += W attended
   func addAttention(_ weights: AttentionWeights) {
-    observe(attended, [weights.output])
+    guard observe(attended, [weights.output]) else { return }
     attentionOutput.run(pool, weights.output, to: .residual)
   }
 
   /// residual += norm(W attended)
   func addAttention(_ weights: AttentionWeights, norm: AlignedBuffer<Float>) {
-    observe(attended, [weights.output])
+    guard observe(attended, [weights.output]) else { return }
     attentionOutput.run(pool, weights.output, to: .branch)
     normalizeBranch.run(pool, weight: norm)
   }
 
   /// gated = activation(gate normalized) * (up normalized)
   func gate(_ weights: FeedForwardWeights, _ activation: Activation) {
-    observe(normalized, [weights.gate, weights.up])
+    guard observe(normalized, [weights.gate, weights.up]) else { return }
     feedForward.run(pool, weights, activation: activation)
   }
 
   /// residual += W gated
   func addFeedForward(_ weights: FeedForwardWeights) {
-    observe(gated, [weights.down])
+    guard observe(gated, [weights.down]) else { return }
     down.run(pool, weights.down, to: .residual)
   }
 
   /// residual += norm(W gated)
   func addFeedForward(_ weights: FeedForwardWeights, norm: AlignedBuffer<Float>) {
-    observe(gated, [weights.down])
+    guard observe(gated, [weights.down]) else { return }
     down.run(pool, weights.down, to: .branch)
     normalizeBranch.run(pool, weight: norm)
   }
 
-  private func observe(_ rows: ActivationRows, _ readers: [Linear]) {
-    observer?.observe(rows.floatRows(count), columns: rows.columns, readers: readers.map(\.name))
+  /// Shows inputs to whoever wants to see them. Returns whether they are to be multiplied.
+  private func observe(_ rows: ActivationRows, _ readers: [Linear]) -> Bool {
+    if let observer, !isCut {
+      observer.observe(rows.floatRows(count), columns: rows.columns, readers: readers.map(\.name))
+    }
+    return !isCut
   }
 }

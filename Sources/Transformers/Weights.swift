@@ -33,6 +33,10 @@ import Quantization
   /// Memory of this matrix alone: blocks that took the place of the file's, or that were read for a while.
   private var own: AlignedBuffer<UInt8>?
 
+  /// The blocks that are not computed with, where both the file's and others are kept.
+  private var spare: (type: TensorType, layout: PackedLayout, packed: View<UInt8>, own: AlignedBuffer<UInt8>?)?
+  private var isReplaced = false
+
   /// Reads the matrix from the file into memory of its own.
   func load(_ file: ModelFile, on pool: WorkerPool) throws(SystemError) {
     let buffer = try AlignedBuffer<UInt8>(count: packedBytes)
@@ -46,10 +50,12 @@ import Quantization
   /// Gives that memory back. What replaced the file's blocks is lost.
   func unload() {
     (type, layout, packed, own) = (source.type, PackedLayout(source.type), Self.notPacked, nil)
+    (spare, isReplaced) = (nil, false)
   }
 
   /// Takes other blocks instead of the file's: whole rows, one after another.
-  func replace(type: TensorType, blocks: View<UInt8>) throws(SystemError) {
+  /// - Parameter keepingOriginal: keeps the file's as well, for `show(replaced:)`.
+  func replace(type: TensorType, blocks: View<UInt8>, keepingOriginal: Bool = false) throws(SystemError) {
     let rowBytes = columns / type.elementsPerBlock * type.bytesPerBlock
     precondition(columns.isMultiple(of: type.elementsPerBlock) && blocks.count == rows * rowBytes)
     let layout = PackedLayout(type)
@@ -61,7 +67,18 @@ import Quantization
         rows: members, columns: columns, from: blocks.part(row * rowBytes, members * rowBytes).pointer,
         to: buffer.part(row / Self.groupRows * groupBytes, groupBytes).pointer)
     }
+    show(replaced: false)
+    spare = keepingOriginal ? (self.type, self.layout, packed, own) : nil
     (self.type, self.layout, packed, own) = (type, layout, buffer.view, buffer)
+    isReplaced = true
+  }
+
+  /// Computes with the file's blocks or with those that replaced them, where both are kept.
+  func show(replaced: Bool) {
+    guard let other = spare, replaced != isReplaced else { return }
+    spare = (type, layout, packed, own)
+    (type, layout, packed, own) = other
+    isReplaced = replaced
   }
 
   /// Decodes one row to floats.

@@ -100,10 +100,10 @@ import Testing
     #expect(one == other)
   }
 
-  @Test(arguments: [Float.nan, .infinity, -.infinity], ["F16", "Q8_0", "F32"])
+  @Test(arguments: [Float.nan, .infinity, -.infinity], QuantizationLevel.all.map(\.name))
   func numbersThatAreNoneAreRefusedByName(value: Float, level: String) throws {
     let scratch = try Scratch()
-    var rows = ramp(20, 32)
+    var rows = ramp(20, 512)
     rows[17][5] = value
     let path = try source(rows, in: scratch)
     let error = #expect(throws: ConversionError.self) { try convert(path, to: scratch.path("out.gguf"), level) }

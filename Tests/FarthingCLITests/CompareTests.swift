@@ -74,6 +74,46 @@ import Testing
     }
   }
 
+  /// Heights of the points of a chart, by name.
+  private func heights(_ svg: Substring) -> [String: Double] {
+    var found: [String: Double] = [:]
+    let lines = svg.split(separator: "\n")
+    for (line, next) in zip(lines, lines.dropFirst()) where line.contains("<circle") {
+      let name = next.dropFirst("<title>".count).prefix { $0 != ":" }
+      found[String(name)] = line.split(separator: "cy=\"").last?.split(separator: "\"").first.flatMap { Double($0) }
+    }
+    return found
+  }
+
+  /// F16 loses so little that on the same scale of powers the levels people choose between would lie close together.
+  @Test func whatLosesNextToNothingStandsBelowTheScale() throws {
+    let levels = [
+      level("F32", bytes: 1600, kl: 0, decode: 8), level("F16", bytes: 800, kl: 1.2e-7, decode: 10),
+      level("Q8_0", bytes: 400, kl: 0.0003, decode: 20), level("Q5_0", bytes: 300, kl: 0.003, decode: 25),
+      level("Q4_0", bytes: 200, kl: 0.0148, decode: 30),
+    ]
+    let page = ComparePage(comparison: comparison(levels)).html
+    let svg = try #require(page.ranges(of: "<svg").first.map { page[$0.lowerBound...].prefix(6_000) })
+    let heights = heights(svg.prefix(upTo: svg.ranges(of: "</svg>").first?.lowerBound ?? svg.endIndex))
+    #expect(heights.count == 5)
+    let edge = try #require(
+      svg.split(separator: "\n").first { $0.contains("class=\"break\"") }?.split(separator: "y1=\"").last?
+        .split(separator: "\"").first.flatMap { Double($0) })
+    let bottom = 400.0 - 56
+    for name in ["F32", "F16"] {
+      let height = try #require(heights[name])
+      #expect(height > edge && height < bottom, "\(name)")
+    }
+    let (q8, q4) = (try #require(heights["Q8_0"]), try #require(heights["Q4_0"]))
+    #expect(q8 < edge && q8 - q4 > 150)
+    #expect(svg.contains("&lt; 0.000001</text>") && page.contains("below the dashed line"))
+    // Without such levels there is neither line nor band, and one that loses nothing has a band of the name 0.
+    let plain = ComparePage(comparison: comparison(Array(levels.dropFirst(2)))).html
+    #expect(!plain.contains("class=\"break\"") && !plain.contains("dashed line"))
+    let zero = ComparePage(comparison: comparison([levels[0], levels[2], levels[4]])).html
+    #expect(zero.contains("class=\"break\"") && zero.contains(">0</text>"))
+  }
+
   @Test func labelsOfNearPointsStandApart() {
     let points = (0..<4).map { Chart.Point(name: "level\($0)", x: 100, y: 0.01 + 0.0001 * Double($0)) }
     let axis = Chart.Axis(title: "x") { "\($0)" }

@@ -22,14 +22,28 @@ extension CompensatedMatrices {
         configuration.hidden, configuration.hidden, configuration.heads * configuration.headDim,
         configuration.feedForward,
       ]
-      // Moments of all inputs of a layer; of the widest again with its factors, and these in Double while they are made.
-      let moments = widths.reduce(0) { $0 + $1 * $1 * float } * (hasText ? 2 : 1)
       let widest = widths.max() ?? 0
+      // Moments of all inputs of a layer, or with a text of one set of matrices at a time, and what these were before; of
+      // the widest again with its factors, and these in Double while they are made.
+      let moments = hasText ? 2 * widest * widest * float : widths.reduce(0) { $0 + $1 * $1 * float }
       let factors = widest * widest * (float * (hasText ? 3 : 2) + MemoryLayout<Double>.size)
-      let recorded = widths.reduce(0) { $0 + $1 * chunkTokens * float } * (hasText ? 2 : 1)
+      let recorded = (hasText ? 2 * widest : widths.reduce(0, +)) * chunkTokens * float
+      // The layer's own matrices beside those that replace them.
+      let originals = hasText ? Self.largestLayer(file) : 0
       let streams = tokens * configuration.hidden * float * (hasText ? 2 : 1)
       let sum = pass.total(positions: min(chunkTokens, configuration.contextLength))
-      otherBytes = sum - largestTensorBytes + moments + factors + recorded + streams
+      otherBytes = sum - largestTensorBytes + moments + factors + recorded + streams + originals
+    }
+
+    private static func largestLayer(_ file: ModelFile) -> Int {
+      var layers: [Substring: Int] = [:]
+      for tensor in file.tensors {
+        let words = tensor.name.split(separator: ".", maxSplits: 2)
+        if words.count > 2, words[0] == "blk" {
+          layers[words[1], default: 0] += Transformers.MemoryNeed.packedBytes(of: tensor)
+        }
+      }
+      return layers.values.max() ?? 0
     }
   }
 }

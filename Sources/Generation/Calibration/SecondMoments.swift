@@ -51,8 +51,11 @@ final class InputRecorder: ActivationObserver {
   private(set) var records: [(readers: [String], columns: Int, rows: AlignedBuffer<Float>, count: Int)] = []
   private(set) var failure: SystemError?
   private let maxTokens: Int
+  private let pass: ForwardPass
+  /// The matrices whose inputs alone are wanted: with them a layer ends. Nil for all.
+  var wanted: [String]?
 
-  init(maxTokens: Int) { self.maxTokens = maxTokens }
+  init(_ pass: ForwardPass, maxTokens: Int) { (self.pass, self.maxTokens) = (pass, maxTokens) }
 
   /// Starts a new pass.
   func clear() {
@@ -63,6 +66,10 @@ final class InputRecorder: ActivationObserver {
   func forget() { records.removeAll() }
 
   func observe(_ rows: View<Float>, columns: Int, readers: [String]) {
+    if let wanted {
+      guard wanted == readers else { return }
+      pass.cutLayer()
+    }
     do throws(SystemError) {
       if !records.contains(where: { $0.readers == readers }) {
         records.append((readers, columns, try AlignedBuffer(count: maxTokens * columns), 0))

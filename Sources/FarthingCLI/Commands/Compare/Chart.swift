@@ -2,6 +2,9 @@ import Glibc
 
 /// A scatter chart as SVG: one labelled point a level, a line through those that no other beats on the two axes shown.
 ///
+/// On a scale of powers, points that lie far below all others, and zeros, stand in a band of their own under a dashed
+/// line, so that what next to nothing separates from nothing does not press the others into a corner.
+///
 /// Colours come from the page's style, so that it follows light and dark; all text is text, and so can be selected.
 struct Chart {
   struct Point {
@@ -32,13 +35,12 @@ struct Chart {
 
   func svg() -> String {
     let up = Scale(
-      points.flatMap { [$0.y - ($0.spread ?? 0), $0.y + ($0.spread ?? 0)] }, y, Self.size.height - Self.frame.bottom,
-      Self.frame.top)
+      points.map(\.y), spreads: points.map { $0.spread ?? 0 }, y, Self.size.height - Self.frame.bottom, Self.frame.top)
     let left = leftEdge(up)
     let across = Scale(points.map(\.x), x, left, Self.size.width - Self.frame.right)
     var parts = [
       #"<svg viewBox="0 0 640 400" role="img" aria-label="\#(escaped(title))">"#,
-      gridLines(across, up, left), frontier(across, up),
+      gridLines(across, up, left), band(up, left), frontier(across, up),
     ]
     var taken: [(x: Double, y: Double, width: Double)] = []
     let best = front
@@ -64,7 +66,8 @@ struct Chart {
 
   /// Where the plot begins: behind the axis title and the longest tick label.
   private func leftEdge(_ up: Scale) -> Double {
-    let longest = up.ticks.map { y.format($0).unicodeScalars.count }.max() ?? 0
+    let labels = up.ticks.map { y.format($0) } + (up.band.map { [words(for: $0)] } ?? [])
+    let longest = labels.map(\.unicodeScalars.count).max() ?? 0
     return 32 + Double(longest) * Self.figureWidth + 8
   }
 
@@ -89,8 +92,23 @@ struct Chart {
     return lines.joined(separator: "\n")
   }
 
+  /// The line that parts the band from the scale, and what is below it.
+  private func band(_ up: Scale, _ left: Double) -> String {
+    guard let band = up.band else { return "" }
+    let (edge, right) = (number(up.place(band.edge)), Self.size.width - Self.frame.right)
+    return [
+      #"<line class="break" x1="\#(number(left))" x2="\#(number(right))" y1="\#(edge)" y2="\#(edge)"/>"#,
+      text("tick", left - 8, up.place(0) + 4, words(for: band), #"text-anchor="end""#),
+    ].joined(separator: "\n")
+  }
+
+  private func words(for band: Scale.Band) -> String {
+    band.most > 0 ? "< " + y.format(pow(10, floor(log10(band.most)) + 1)) : y.format(0)
+  }
+
   private func frontier(_ across: Scale, _ up: Scale) -> String {
-    let best = front.map { points[$0] }.sorted { $0.x < $1.x }
+    // What is in the band has no distance from the others that a line could show.
+    let best = front.map { points[$0] }.filter { !up.isInBand($0.y) }.sorted { $0.x < $1.x }
     guard best.count > 1 else { return "" }
     let places = best.map { "\(number(across.place($0.x))),\(number(up.place($0.y)))" }.joined(separator: " ")
     return #"<polyline class="front" points="\#(places)"/>"#
@@ -101,8 +119,9 @@ struct Chart {
   ) -> String {
     let height = up.place(point.y)
     var parts: [String] = []
-    if let spread = point.spread, spread > 0 {
-      let (low, high) = (number(up.place(point.y - spread)), number(up.place(point.y + spread)))
+    if let spread = point.spread, spread > 0, !up.isInBand(point.y) {
+      let least = max(point.y - spread, up.band?.edge ?? -.infinity)
+      let (low, high) = (number(up.place(least)), number(up.place(point.y + spread)))
       parts.append(#"<line class="spread" x1="\#(number(place))" x2="\#(number(place))" y1="\#(low)" y2="\#(high)"/>"#)
     }
     let words = "\(point.name): \(x.format(point.x)), \(y.format(point.y))"
@@ -136,18 +155,40 @@ struct Chart {
 
 /// Maps numbers of an axis to places on the page, with round numbers to mark.
 private struct Scale {
+  /// Where numbers stand that are too small for the scale.
+  struct Band {
+    /// The least number of the scale.
+    let edge: Double
+    /// The largest number in the band.
+    let most: Double
+  }
+
   let ticks: [Double]
+  let band: Band?
   private let low: Double
   private let high: Double
   private let start: Double
   private let end: Double
   private let isLogarithmic: Bool
 
-  init(_ values: [Double], _ axis: Chart.Axis, _ start: Double, _ end: Double) {
-    (self.start, self.end) = (start, end)
-    let usable = values.filter { $0.isFinite && (!axis.isLogarithmic || $0 > 0) }
-    var (least, most) = (usable.min() ?? 0, usable.max() ?? 1)
+  private static let bandHeight = 36.0
+  /// A gap this wide between neighbours sends those below it to the band: two powers of ten.
+  private static let widestGap = 100.0
+
+  /// - Parameters:
+  ///   - values: of the points.
+  ///   - spreads: half of what each leaves open.
+  init(_ values: [Double], spreads: [Double] = [], _ axis: Chart.Axis, _ start: Double, _ end: Double) {
+    self.end = end
     isLogarithmic = axis.isLogarithmic
+    let spreads = spreads.isEmpty ? values.map { _ in 0 } : spreads
+    let points = zip(values, spreads).filter { $0.0.isFinite }.sorted { $0.0 < $1.0 }
+    let small = axis.isLogarithmic ? Self.farBelow(points.map(\.0)) : 0
+    // A spread down to nothing has no end on a scale of powers.
+    let usable = points.dropFirst(small).flatMap { value, spread in
+      [axis.isLogarithmic ? max(value - spread, value / 10) : value - spread, value + spread]
+    }
+    var (least, most) = (usable.min() ?? 1, usable.max() ?? 1)
     if axis.isLogarithmic {
       if least == most { (least, most) = (least / 2, most * 2) }
       (low, high) = (log10(least) - 0.08 * log10(most / least), log10(most) + 0.08 * log10(most / least))
@@ -158,9 +199,21 @@ private struct Scale {
       (low, high) = (least - margin, most + margin)
       ticks = Self.rounds(low, high)
     }
+    band = small == 0 ? nil : Band(edge: pow(10, low), most: points[small - 1].0)
+    self.start = band == nil ? start : start + (end < start ? -Self.bandHeight : Self.bandHeight)
   }
 
+  /// How many of the numbers, which rise, are far below the others: zeros, and what a wide gap parts from at least two.
+  private static func farBelow(_ values: [Double]) -> Int {
+    let zeros = values.prefix { $0 <= 0 }.count
+    guard values.count > zeros + 2 else { return zeros }
+    return (zeros + 1..<values.count - 1).last { values[$0] > widestGap * values[$0 - 1] } ?? zeros
+  }
+
+  func isInBand(_ value: Double) -> Bool { band.map { value < $0.edge } ?? false }
+
   func place(_ value: Double) -> Double {
+    if isInBand(value) { return start + (end < start ? 1 : -1) * Self.bandHeight / 2 }
     let at = isLogarithmic ? log10(max(value, 1e-300)) : value
     return start + (min(max(at, low), high) - low) / (high - low) * (end - start)
   }

@@ -5,29 +5,33 @@ struct ComparePage {
   let comparison: Comparison
 
   var html: String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>\(escaped(comparison.model)): levels of quantisation</title>
-    <style>\(Self.style)</style>
-    </head>
-    <body>
-    <main>
-    <h1>\(escaped(comparison.model)): levels of quantisation</h1>
-    \(comparison.conditions.map { "<p>\(escaped($0))</p>" }.joined(separator: "\n"))
-    \(table)
-    <p class="note">Unbeaten: no other level is at least as good on every axis and better on one. In the charts, filled \
-    points joined by a line are those that no other level beats on the two axes shown.</p>
-    \(charts)
-    </main>
-    </body>
-    </html>
+    let charts = charts
+    let band =
+      charts.contains(#"class="break""#)
+      ? " What loses next to nothing stands below the dashed line, off the scale." : ""
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <meta name="color-scheme" content="light dark">
+      <title>\(escaped(comparison.model)): levels of quantisation</title>
+      <style>\(Self.style)</style>
+      </head>
+      <body>
+      <main>
+      <h1>\(escaped(comparison.model)): levels of quantisation</h1>
+      \(comparison.conditions.map { "<p>\(escaped($0))</p>" }.joined(separator: "\n"))
+      \(table)
+      <p class="note">Unbeaten: no other level is at least as good on every axis and better on one. In the charts, filled \
+      points joined by a line are those that no other level beats on the two axes shown.\(band)</p>
+      \(charts)
+      </main>
+      </body>
+      </html>
 
-    """
+      """
   }
 
   private static let style = """
@@ -57,6 +61,7 @@ struct ComparePage {
     svg text.tick, svg text.axis { fill: var(--soft); }
     .grid { stroke: var(--line); }
     .front { fill: none; stroke: var(--best); stroke-width: 2; stroke-opacity: .55; }
+    .break { stroke: var(--soft); stroke-dasharray: 3 4; }
     .spread { stroke: var(--soft); stroke-width: 1.5; }
     .best { fill: var(--best); stroke: var(--paper); stroke-width: 1.5; }
     .other { fill: var(--paper); stroke: var(--soft); stroke-width: 2; }
@@ -117,9 +122,7 @@ struct ComparePage {
       guard y.isLogarithmic else {
         return Chart.Point(name: level.name, x: across(level), y: level.perplexity, spread: level.perplexityError)
       }
-      // A level that loses nothing has no place on a scale of powers.
-      guard let loss = level.klMean, loss > 0 else { return nil }
-      return Chart.Point(name: level.name, x: across(level), y: loss, spread: level.klError)
+      return level.klMean.map { Chart.Point(name: level.name, x: across(level), y: $0, spread: level.klError) }
     }
     return Chart(title: title, x: x, y: y, points: points)
   }
