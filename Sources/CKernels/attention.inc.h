@@ -1,18 +1,30 @@
 // Attention over one block of 64 positions, for query heads that share its keys and values. Part of kernels.inc.h.
 //
 // Keys lie so that a vector holds neighbouring positions and scores need no sum over lanes. For one row, keys and
-// values are read as they are stored, and while keys are read, values are fetched, and while values are read, the keys
-// of the next block: a block is 8 to 16 KB in one piece, too short for the processor to notice that it is read front to
-// back. For several rows they are decoded to floats once for all, and halves also for one row where registers are too
-// few to decode between the sums. Either way the terms of a query head are added in the
-// same order.
+// values are read as they are stored, front to back where registers hold 64 sums a head. For several rows they are
+// decoded to floats once for all, and halves also for one row where registers are too few to decode between the sums.
+// Either way the terms of a query head are added in the same order.
+//
+// While keys are read, values are fetched, and while values are read, the keys of the next block: a block is 8 to 16 KB
+// in one piece, too short for the processor to notice that it is read front to back. They are fetched into the second
+// cache: the first keeps track of too few lines under way, and those that multiply would wait behind them.
 
 enum {
   QUERY_TILE = 24,  // query heads that share decoded keys: scores and outputs of so many stay in the first cache
   PART = 32,        // positions, or dimensions, under way at once
   VECTORS = PART / FK_WIDE,
+  ROW_PART = FK_WIDE == 16 ? 64 : 32,  // the same where one row reads what is stored
+  ROW_VECTORS = ROW_PART / FK_WIDE,
+  MOST_VECTORS = ROW_VECTORS,
+  LINE = 64,  // bytes
 };
+#define FOR_SOME_VECTORS _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
 #define FOR_VECTORS _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
+
+// Fetches `bytes` (a multiple of LINE, a constant) into the second cache.
+INLINE void fetch(const char *from, const size_t bytes) {
+  _Pragma("clang loop unroll(full)") for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch(from + i, 0, 2);
+}
 
 DEFINE_EXP(wide_exp_clipped, fk_wide, fk_wide_bits, wide_splat, wide_fma)
 
@@ -44,45 +56,46 @@ INLINE float soften(float scores[FK_KV_BLOCK], size_t begin, size_t end, float *
 // ---------------------------------------------------------------------------------------------------------------------
 // Tiles of at most HEADS_TILE query heads
 
-// scores [count, 32] = queries [count, dimensions] times keys [dimensions, 32], whose rows are `stride` elements apart.
-// Fetches 32 elements of `ahead` a dimension.
+// scores [count, vectors * FK_WIDE] = queries [count, dimensions] times keys, whose rows are `stride` elements apart.
+// Fetches as much of `ahead` as it reads of a stored block.
 #define DEFINE_SCORES(NAME, TYPE, LOAD)                                                                                \
-  INLINE void scores_##NAME(const float *queries, const int count, size_t dimensions, const TYPE *keys, size_t stride, \
-                            const TYPE *ahead, float scores[][FK_KV_BLOCK]) {                                          \
-    fk_wide sums[HEADS_TILE][VECTORS];                                                                                 \
-    FOR_TOKENS FOR_VECTORS sums[t][j] = wide_splat(0);                                                                 \
+  INLINE void scores_##NAME(const float *queries, const int count, size_t dimensions, const int vectors,               \
+                            const TYPE *keys, size_t stride, const char *ahead, float scores[][FK_KV_BLOCK]) {         \
+    fk_wide sums[HEADS_TILE][MOST_VECTORS];                                                                            \
+    const size_t bytes = (size_t)vectors * FK_WIDE * sizeof(TYPE);                                                     \
+    FOR_TOKENS FOR_SOME_VECTORS sums[t][j] = wide_splat(0);                                                            \
     for (size_t d = 0; d < dimensions; d++, keys += stride) {                                                          \
-      if (ahead) __builtin_prefetch(ahead + d * PART);                                                                 \
-      FOR_VECTORS {                                                                                                    \
+      if (ahead) fetch(ahead + d * bytes, bytes);                                                                      \
+      FOR_SOME_VECTORS {                                                                                               \
         fk_wide key = LOAD(keys + j * FK_WIDE);                                                                        \
         FOR_TOKENS sums[t][j] = wide_fma(key, wide_splat(queries[(size_t)t * dimensions + d]), sums[t][j]);            \
       }                                                                                                                \
     }                                                                                                                  \
-    FOR_TOKENS FOR_VECTORS wide_store(scores[t] + j * FK_WIDE, sums[t][j]);                                            \
+    FOR_TOKENS FOR_SOME_VECTORS wide_store(scores[t] + j * FK_WIDE, sums[t][j]);                                       \
   }
 
 DEFINE_SCORES(f16, fk_half, wide_load_half)
 DEFINE_SCORES(f32, float, wide_load)
 
-// output [count, 32 of dimensions] = output * corrections + weights times values [64, 32], whose rows are `stride`
-// elements apart. Fetches 64 bytes of `ahead` a position.
+// output [count, vectors * FK_WIDE of dimensions] = output * corrections + weights times values [64], whose rows are
+// `stride` elements apart. Fetches as much of `ahead` as it reads, `fetched` bytes a position.
 #define DEFINE_OUTPUT(NAME, TYPE, LOAD)                                                                                \
   INLINE void output_##NAME(float weights[][FK_KV_BLOCK], const float *corrections, const int count,                   \
-                            size_t dimensions, const TYPE *values, size_t stride, fk_slots slots, const char *ahead,   \
-                            float *output) {                                                                           \
-    fk_wide totals[HEADS_TILE][VECTORS];                                                                               \
-    FOR_TOKENS FOR_VECTORS {                                                                                           \
+                            size_t dimensions, const int vectors, const TYPE *values, size_t stride, fk_slots slots,   \
+                            const char *ahead, const size_t fetched, float *output) {                                  \
+    fk_wide totals[HEADS_TILE][MOST_VECTORS];                                                                          \
+    FOR_TOKENS FOR_SOME_VECTORS {                                                                                      \
       fk_wide before = wide_load(output + (size_t)t * dimensions + j * FK_WIDE);                                       \
-      totals[t][j] = before * wide_splat(corrections[t]);                                                \
+      totals[t][j] = before * wide_splat(corrections[t]);                                                              \
     }                                                                                                                  \
     for (size_t p = slots.begin; p < slots.end; p++) {                                                                 \
-      if (ahead) __builtin_prefetch(ahead + p * 64);                                                                   \
-      FOR_VECTORS {                                                                                                    \
+      if (ahead) fetch(ahead + p * fetched, fetched);                                                                  \
+      FOR_SOME_VECTORS {                                                                                               \
         fk_wide value = LOAD(values + p * stride + j * FK_WIDE);                                                       \
         FOR_TOKENS totals[t][j] = wide_fma(value, wide_splat(weights[t][p]), totals[t][j]);                            \
       }                                                                                                                \
     }                                                                                                                  \
-    FOR_TOKENS FOR_VECTORS wide_store(output + (size_t)t * dimensions + j * FK_WIDE, totals[t][j]);                    \
+    FOR_TOKENS FOR_SOME_VECTORS wide_store(output + (size_t)t * dimensions + j * FK_WIDE, totals[t][j]);               \
   }
 
 DEFINE_OUTPUT(f16, fk_half, wide_load_half)
@@ -128,22 +141,28 @@ INLINE size_t next_tile(size_t left) {
 // ---------------------------------------------------------------------------------------------------------------------
 // One row: its heads, which see the same slots, read keys and values as they are stored
 
+// Output of `vectors` vectors of dimensions from d on, as long as there are so many.
+#define OUTPUT_OF_ROW(NAME, TYPE, VECTORS_AT_ONCE)                                                                     \
+  for (; d + (VECTORS_AT_ONCE) * FK_WIDE <= dimensions; d += (VECTORS_AT_ONCE) * FK_WIDE) {                            \
+    output_##NAME(weights, corrections, count, dimensions, VECTORS_AT_ONCE, values + d, dimensions, slots,             \
+                  (const char *)next + FK_KV_BLOCK * d * sizeof(TYPE), (VECTORS_AT_ONCE) * FK_WIDE * sizeof(TYPE),     \
+                  output + d);                                                                                         \
+  }
+
 #define DEFINE_ATTEND_ROW(NAME, TYPE, KV_TYPE)                                                                         \
   INLINE void attend_tile_##NAME(const float *queries, const int count, size_t dimensions, const TYPE *keys,           \
                                  const TYPE *values, fk_slots slots, const void *next, float *maximum, float *sum,     \
                                  float *output) {                                                                      \
     float weights[HEADS_TILE][FK_KV_BLOCK] __attribute__((aligned(64)));                                               \
     float corrections[HEADS_TILE];                                                                                     \
-    for (size_t p = slots.begin / PART * PART; p < slots.end; p += PART) {                                             \
-      scores_##NAME(queries, count, dimensions, keys + p, FK_KV_BLOCK, values + p * dimensions,                        \
-                    (float(*)[FK_KV_BLOCK])(weights[0] + p));                                                          \
+    for (size_t p = slots.begin / ROW_PART * ROW_PART; p < slots.end; p += ROW_PART) {                                 \
+      scores_##NAME(queries, count, dimensions, ROW_VECTORS, keys + p, FK_KV_BLOCK,                                    \
+                    (const char *)(values + p * dimensions), (float(*)[FK_KV_BLOCK])(weights[0] + p));                 \
     }                                                                                                                  \
     FOR_TOKENS corrections[t] = soften(weights[t], slots.begin, slots.end, maximum + t, sum + t);                      \
-    const char *ahead = (const char *)next;                                                                            \
     size_t d = 0;                                                                                                      \
-    for (; d + PART <= dimensions; d += PART, ahead += FK_KV_BLOCK * PART * sizeof(TYPE)) {                            \
-      output_##NAME(weights, corrections, count, dimensions, values + d, dimensions, slots, ahead, output + d);        \
-    }                                                                                                                  \
+    OUTPUT_OF_ROW(NAME, TYPE, ROW_VECTORS)                                                                             \
+    if (ROW_VECTORS > VECTORS) { OUTPUT_OF_ROW(NAME, TYPE, VECTORS) }                                                  \
     if (d < dimensions) {                                                                                              \
       FOR_TOKENS {                                                                                                     \
         output_rest(weights[t], corrections[t], dimensions - d, KV_TYPE, values + d, dimensions, slots,                \
@@ -164,7 +183,7 @@ INLINE void attend_tile_q8(const fk_activations *queries, const int count, size_
   float corrections[HEADS_TILE];
   const size_t bytes = dimensions / FK_BLOCK * sizeof(fk_block_s8);
   for (size_t g = slots.begin / 8; g < (slots.end + 7u) / 8; g++) {
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(values + g * bytes + i);
+    for (size_t i = 0; i < bytes; i += LINE) fetch((const char *)values + g * bytes + i, LINE);
     tile_s8_8(keys + g * bytes, 0, dimensions, queries, dimensions / FK_BLOCK, count, weights[0] + g * 8, FK_KV_BLOCK);
   }
   FOR_TOKENS corrections[t] = soften(weights[t], slots.begin, slots.end, maximum + t, sum + t);
@@ -176,7 +195,7 @@ INLINE void attend_tile_q8(const fk_activations *queries, const int count, size_
       f32x8 scale = fk_load_half8(scales + p);
       FOR_TOKENS store8(scaled[t] + p, load8(weights[t] + p) * scale);
     }
-    output_q8(scaled, corrections, count, dimensions, codes + d, dimensions, slots, ahead, output + d);
+    output_q8(scaled, corrections, count, dimensions, VECTORS, codes + d, dimensions, slots, ahead, LINE, output + d);
   }
 }
 
@@ -205,7 +224,7 @@ INLINE void scores_of_rows(kv_block block, const void *queries, size_t first, si
     const float *keys = (const float *)(const void *)block.keys + p;
     if (block.type == FK_KV_F16) {
       for (size_t d = 0; d < dimensions; d++) {
-        __builtin_prefetch((const fk_half *)(const void *)block.values + p * dimensions + d * PART);
+        fetch((const char *)block.values + (p * dimensions + d * PART) * sizeof(fk_half), LINE);
         const fk_half *from = (const fk_half *)(const void *)block.keys + d * FK_KV_BLOCK + p;
         FOR_VECTORS wide_store(decoded + d * PART + j * FK_WIDE, wide_load_half(from + j * FK_WIDE));
       }
@@ -215,7 +234,7 @@ INLINE void scores_of_rows(kv_block block, const void *queries, size_t first, si
     for (size_t i = 0, tile; i < count; i += tile) {
       tile = next_tile(count - i);
 #define CALL(N)                                                                 \
-  scores_f32(x + i * dimensions, N, dimensions, keys, stride, (const float *)0, \
+  scores_f32(x + i * dimensions, N, dimensions, VECTORS, keys, stride, NULL, \
              (float(*)[FK_KV_BLOCK])(weights[i] + p))
       WITH_CONSTANT(tile, CALL)
 #undef CALL
@@ -233,9 +252,9 @@ INLINE size_t decode_values(kv_block block, size_t d, fk_slots seen, float *deco
   }
   const fk_half *halves = (const fk_half *)(const void *)block.values + d;
   const int8_t *codes = (const int8_t *)(block.values + dimensions / FK_BLOCK * FK_KV_BLOCK * sizeof(fk_half)) + d;
-  const uint8_t *ahead = block.next + d * FK_KV_BLOCK * (block.type == FK_KV_F16 ? 2 : 1);
+  const char *ahead = (const char *)block.next + d * FK_KV_BLOCK * (block.type == FK_KV_F16 ? 2 : 1);
   for (size_t p = seen.begin; p < seen.end; p++) {
-    __builtin_prefetch(ahead + p * 64);
+    fetch(ahead + p * LINE, LINE);
     FOR_VECTORS {
       const size_t from = p * dimensions + j * FK_WIDE;
       fk_wide value = block.type == FK_KV_F16 ? wide_load_half(halves + from) : wide_load_codes(codes + from);
@@ -288,7 +307,7 @@ INLINE void attend_rows_tile(kv_block block, const void *queries, size_t first, 
       }
       tile = next_tile(same);
 #define CALL(N)                                                                                      \
-  output_f32(factors + i, corrections + i, N, dimensions, values, stride, own, (const char *)0,      \
+  output_f32(factors + i, corrections + i, N, dimensions, VECTORS, values, stride, own, NULL, LINE, \
              output + i * dimensions + d)
       WITH_CONSTANT(tile, CALL)
 #undef CALL

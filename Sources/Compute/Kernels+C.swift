@@ -6,6 +6,9 @@ public typealias Activations = fk_activations
 /// Positions begin ..< end of a block of 64.
 public typealias Slots = fk_slots
 
+/// Where the keys and values of one layer and KV head of a sequence are.
+public typealias KVBlocks = fk_kv_places
+
 extension fk_slots {
   /// - Precondition: 0 <= range <= 64.
   public init(_ range: Range<Int>) { self.init(begin: UInt8(range.lowerBound), end: UInt8(range.upperBound)) }
@@ -132,6 +135,21 @@ extension Kernels {
     precondition(queries.count * Self.block == softmax.heads * softmax.dimensions)
     unsafe attend(
       UnsafeRawPointer(queries.pointer), .q8, keys: keys, values: values, slots: slots, next: next, into: softmax)
+  }
+
+  /// The softmax of one row over some of its positions, from nothing.
+  /// - Parameters:
+  ///   - queries: of the heads that share these keys: floats, or 8-bit blocks for a Q8_0 cache.
+  ///   - places: of all blocks up to the last of these positions.
+  ///   - next: keys that the same thread will read afterwards.
+  public func attend(
+    queries: UnsafeRawPointer, type: KVType, places: KVBlocks, positions: Range<Int>, next: UnsafeRawPointer?,
+    into softmax: Softmax
+  ) {
+    precondition(positions.lowerBound >= 0 && softmax.dimensions <= Int(FK_MAX_DIMENSIONS))
+    unsafe fk_attend_positions(
+      table, type.code, queries, softmax.heads, softmax.dimensions, places, positions.lowerBound, positions.upperBound,
+      next, softmax.maximum.pointer, softmax.sum.pointer, softmax.output.pointer)
   }
 
   private func attend(

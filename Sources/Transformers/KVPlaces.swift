@@ -2,7 +2,7 @@ import Compute
 
 /// Where the keys and values of a pass's rows are: made once a pass from their sequences, so that steps neither reach
 /// through objects nor count references.
-final class KVPlaces {
+@safe final class KVPlaces {
   @safe private struct Place {
     /// The memory of the row's cache.
     let memory: UnsafeMutableRawPointer
@@ -12,6 +12,8 @@ final class KVPlaces {
 
   private let places: AlignedBuffer<Place>
   private let blocks: GrowingBuffer<Int32>
+  /// What `blocks` holds, as it lies since `prepare`.
+  private var table: View<Int32>
   private var shape: KVShape?
   /// Runs of rows that follow each other in one sequence.
   private(set) var runs = 0
@@ -19,6 +21,7 @@ final class KVPlaces {
   init(maxTokens: Int) throws(SystemError) {
     places = try AlignedBuffer(count: maxTokens)
     blocks = GrowingBuffer(count: 1024)
+    table = blocks.view
   }
 
   /// How all rows of this pass keep their keys and values.
@@ -35,12 +38,13 @@ final class KVPlaces {
       runs += 1
     }
     blocks.reserve(needed)
+    table = blocks.view
     var (first, end) = (0, 0)
     for (row, sequence) in sequences.enumerated() {
       if row == 0 || sequence !== sequences[row - 1] {
         first = end
         for block in sequence.blocks {
-          blocks.view[end] = block
+          table[end] = block
           end += 1
         }
       }
@@ -52,8 +56,19 @@ final class KVPlaces {
   func keys(row: Int, position: Int, layer: Int, kvHead: Int) -> UnsafeMutableRawPointer {
     guard let shape else { preconditionFailure("a pass without rows") }
     let place = places.view[row]
-    let block = Int(blocks.view[place.first + position / Kernels.kvBlock])
+    let block = Int(table[place.first + position / Kernels.kvBlock])
     return unsafe place.memory + shape.offset(block: block, layer: layer, kvHead: kvHead)
+  }
+
+  /// The blocks of one layer and KV head of a row's sequence.
+  func blocks(row: Int, layer: Int, kvHead: Int) -> KVBlocks {
+    guard let shape else { preconditionFailure("a pass without rows") }
+    let place = places.view[row]
+    return unsafe KVBlocks(
+      memory: UnsafePointer(
+        (place.memory + shape.offset(block: 0, layer: layer, kvHead: kvHead))
+          .assumingMemoryBound(to: CChar.self)),
+      blocks: UnsafePointer(table.pointer + place.first), block_bytes: shape.blockBytes, value_offset: shape.headBytes)
   }
 
   /// From the keys of a block to the values beside them.

@@ -103,7 +103,9 @@ final class PassState {
   /// block of activations, so that a chunk can quantise its own output.
   static let rowsPerChunk = 32
 
-  private let scratch: [AlignedBuffer<Float>]
+  /// One buffer for all workers: reaching through an array of buffers would count references in every chunk.
+  private let scratch: AlignedBuffer<Float>
+  private let scratchFloats: Int
   /// Of each worker: decoded rows of weights on the reference path, else a product of second terms.
   private let slabs: [AlignedBuffer<Float>]
 
@@ -114,6 +116,7 @@ final class PassState {
     self.kernels = kernels
     self.product = product
     self.maxTokens = maxTokens
+    workers = threads
     tokens = try AlignedBuffer(count: maxTokens)
     positions = try AlignedBuffer(count: maxTokens)
     residual = try AlignedBuffer(count: maxTokens * configuration.hidden)
@@ -129,13 +132,12 @@ final class PassState {
     let slab =
       max(OutputHeadStep.rowsPerChunk, configuration.headDim)
       * max(configuration.hidden, configuration.feedForward, configuration.heads * configuration.headDim)
-    var scratch: [AlignedBuffer<Float>] = []
     var slabs: [AlignedBuffer<Float>] = []
     for _ in 0..<threads {
-      scratch.append(try AlignedBuffer(count: max(2 * output, softmax)))
       slabs.append(try AlignedBuffer(count: product.isReference ? slab : output))
     }
-    self.scratch = scratch
+    scratchFloats = (max(2 * output, softmax) + 31) / 32 * 32
+    scratch = try AlignedBuffer(count: threads * scratchFloats)
     self.slabs = slabs
   }
 
@@ -156,10 +158,10 @@ final class PassState {
   }
 
   /// Threads that may take part in a step.
-  var workers: Int { scratch.count }
+  let workers: Int
 
   /// Floats that belong to one worker during one chunk.
-  func scratch(worker: Int) -> View<Float> { scratch[worker].view }
+  func scratch(worker: Int) -> View<Float> { scratch.part(worker * scratchFloats, scratchFloats) }
 
   /// y [tokens, stride] = x times `rows` of `linear`, plus its bias.
   /// - Parameters:

@@ -98,6 +98,14 @@ typedef enum { FK_KV_F16, FK_KV_F32, FK_KV_Q8, FK_KV_COUNT } fk_kv_type;
 // Positions begin ..< end of a block.
 typedef struct { uint8_t begin, end; } fk_slots;
 
+// Where one layer and KV head of a sequence are: keys of block b of 64 positions at memory + blocks[b] * block_bytes,
+// its values value_offset bytes behind.
+typedef struct {
+  const char *memory;
+  const int32_t *blocks;
+  size_t block_bytes, value_offset;
+} fk_kv_places;
+
 // Bytes of the keys, or of the values, of one head in a block of 64 positions.
 static inline size_t fk_kv_bytes(fk_kv_type type, size_t dimensions) {
   if (type == FK_KV_Q8) return FK_KV_BLOCK * (dimensions / FK_BLOCK) * (FK_BLOCK + 2);
@@ -202,6 +210,27 @@ static inline void fk_attend(const fk_kernels *kernels, fk_kv_type type, const v
                              size_t dimensions, const void *keys, const void *values, const fk_slots *slots,
                              const void *next, float *maximum, float *sum, float *output) {
   kernels->attend[type](queries, rows, heads, dimensions, keys, values, slots, next, maximum, sum, output);
+}
+
+// The softmax of one row over positions begin ..< end, from nothing: `attend` block by block. next: keys that the same
+// thread will read afterwards, or NULL.
+static inline void fk_attend_positions(const fk_kernels *kernels, fk_kv_type type, const void *queries, size_t heads,
+                                       size_t dimensions, fk_kv_places places, size_t begin, size_t end,
+                                       const void *next, float *maximum, float *sum, float *output) {
+  for (size_t i = 0; i < heads; i++) maximum[i] = -__builtin_inff(), sum[i] = 0;
+  for (size_t i = 0; i < heads * dimensions; i++) output[i] = 0;
+  for (size_t position = begin; position < end;) {
+    const size_t block = position / FK_KV_BLOCK, start = block * FK_KV_BLOCK;
+    const size_t stop = start + FK_KV_BLOCK < end ? start + FK_KV_BLOCK : end;
+    const fk_slots slots = {(uint8_t)(position - start), (uint8_t)(stop - start)};
+    const char *keys = places.memory + (size_t)places.blocks[block] * places.block_bytes;
+    // Memory that is fetched must exist: an address that does not would walk through the page tables.
+    const void *following = next ? next : keys;
+    if (stop < end) following = places.memory + (size_t)places.blocks[block + 1] * places.block_bytes;
+    kernels->attend[type](queries, 1, heads, dimensions, keys, keys + places.value_offset, &slots, following, maximum,
+                          sum, output);
+    position = stop;
+  }
 }
 
 // Tells the processor that this is a spin loop.

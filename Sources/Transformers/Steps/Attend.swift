@@ -27,6 +27,8 @@ import Synchronization
   private let partStarts: AlignedBuffer<Int>
   /// The softmax of each part and KV head.
   private let partials: GrowingBuffer<Float>
+  /// What `partials` holds, as it lies since `prepareParts`.
+  private var partialFloats: View<Float>
   /// For each worker, what the rows of a tile see of a block.
   private let slots: AlignedBuffer<Slots>
   /// For each row and KV head, parts that are not finished.
@@ -41,6 +43,7 @@ import Synchronization
     let configuration = state.configuration
     let floats = Softmax.floats(heads: configuration.heads, dimensions: configuration.headDim)
     partials = GrowingBuffer(count: floats * 32)
+    partialFloats = partials.view
     counters = Self.mostSplitRows * configuration.kvHeads
     unsafe unfinished = .allocate(capacity: counters)
     for index in 0..<counters { unsafe (unfinished + index).initialize(to: Atomic(0)) }
@@ -110,11 +113,12 @@ import Synchronization
   /// Folds a block into the softmaxes of the first of some rows and of those behind it that share the block with it.
   /// - Parameters:
   ///   - queries: of this KV head, from row `tile` on, in the form that the cache's type asks for.
+  ///   - next: keys that this thread will read next.
   ///   - softmax: likewise from row `tile` on.
   /// - Returns: the row behind those.
   private func fold(
-    _ rows: Range<Int>, block: Int, kvHead: Int, worker: Int, queries: UnsafeMutableRawPointer, into softmax: Softmax,
-    tile: Int
+    _ rows: Range<Int>, block: Int, kvHead: Int, worker: Int, queries: UnsafeMutableRawPointer,
+    next: UnsafeRawPointer?, into softmax: Softmax, tile: Int
   ) -> Int {
     let seen = self.slots.part(worker * Self.rowsPerTile, Self.rowsPerTile)
     let start = block * Kernels.kvBlock
@@ -129,10 +133,6 @@ import Synchronization
       seen[count] = others
       count += 1
     }
-    let following = start + Kernels.kvBlock
-    let next =
-      following < positions(row).upperBound
-      ? unsafe UnsafeRawPointer(state.places.keys(row: row, position: following, layer: layer, kvHead: kvHead)) : nil
     let (group, dimensions) = (state.configuration.group, state.configuration.headDim)
     let (first, heads) = ((row - tile) * group, count * group)
     let part = softmax.part(first, heads)
@@ -149,6 +149,13 @@ import Synchronization
         values: keys + state.places.valueOffset, slots: seen.part(0, count), next: next, into: part)
     }
     return row + count
+  }
+
+  /// Keys of a block of a row, if the row sees so far.
+  private func keys(_ row: Int, block: Int, kvHead: Int) -> UnsafeRawPointer? {
+    let start = block * Kernels.kvBlock
+    guard start < positions(row).upperBound else { return nil }
+    return unsafe UnsafeRawPointer(state.places.keys(row: row, position: start, layer: layer, kvHead: kvHead))
   }
 
   // MARK: Many rows
@@ -175,9 +182,10 @@ import Synchronization
       for block in index * blocks..<(index + 1) * blocks {
         var row = rows.lowerBound
         while row < rows.upperBound {
+          let next = unsafe keys(row, block: block + 1, kvHead: kvHead)
           row = unsafe fold(
-            row..<rows.upperBound, block: block, kvHead: kvHead, worker: worker, queries: queries, into: part,
-            tile: rows.lowerBound)
+            row..<rows.upperBound, block: block, kvHead: kvHead, worker: worker, queries: queries, next: next,
+            into: part, tile: rows.lowerBound)
         }
       }
       for row in rows where Self.parts(positions(row)).contains(index) {
@@ -235,6 +243,7 @@ import Synchronization
     partials.reserve(
       count * kvHeads
         * Softmax.floats(heads: state.configuration.group, dimensions: state.configuration.headDim))
+    partialFloats = partials.view
     return count
   }
 
@@ -243,25 +252,26 @@ import Synchronization
     var row = 0
     while partStarts.view[row + 1] <= index { row += 1 }
     let group = state.configuration.group
-    let parts = Self.parts(positions(row))
-    let number = index - partStarts.view[row]
-    let blocks = Self.positionsPerPart / Kernels.kvBlock
-    let part = softmax(in: partials.view, index * kvHeads + kvHead)
-    part.reset()
+    let seen = positions(row)
+    let start = (Self.parts(seen).lowerBound + index - partStarts.view[row]) * Self.positionsPerPart
+    let end = start + Self.positionsPerPart
     let queries =
       state.places.type == .q8
-      ? unsafe UnsafeMutableRawPointer(state.queryBlocks(row, head: kvHead * group, count: group).pointer)
-      : unsafe UnsafeMutableRawPointer(state.queryHead(row, head: kvHead * group, count: group).pointer)
-    for block in (parts.lowerBound + number) * blocks..<(parts.lowerBound + number + 1) * blocks {
-      _ = unsafe fold(
-        row..<row + 1, block: block, kvHead: kvHead, worker: worker, queries: queries, into: part, tile: row)
-    }
+      ? unsafe UnsafeRawPointer(state.queryBlocks(row, head: kvHead * group, count: group).pointer)
+      : unsafe UnsafeRawPointer(state.queryHead(row, head: kvHead * group, count: group).pointer)
+    // Chunks of one part follow each other, so the keys behind these are those of the next KV head.
+    let isLast = kvHead + 1 == kvHeads
+    let next = unsafe keys(row, block: (isLast ? end : start) / Kernels.kvBlock, kvHead: isLast ? 0 : kvHead + 1)
+    unsafe state.kernels.attend(
+      queries: queries, type: state.places.type, places: state.places.blocks(row: row, layer: layer, kvHead: kvHead),
+      positions: max(seen.lowerBound, start)..<min(seen.upperBound, end), next: next,
+      into: softmax(in: partialFloats, index * kvHeads + kvHead))
     let left = unsafe unfinished[row * kvHeads + kvHead].subtract(1, ordering: .acquiringAndReleasing).newValue
     guard left == 0 else { return }
     let whole = softmax(in: state.scratch(worker: worker), 0)
     whole.reset()
     for other in partStarts.view[row]..<partStarts.view[row + 1] {
-      state.kernels.merge(softmax(in: partials.view, other * kvHeads + kvHead), into: whole)
+      state.kernels.merge(softmax(in: partialFloats, other * kvHeads + kvHead), into: whole)
     }
     write(whole, row: row, kvHead: kvHead)
   }

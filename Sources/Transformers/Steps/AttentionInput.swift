@@ -23,39 +23,46 @@ final class AttentionWeights: Sendable {
 ///
 /// A chunk is one head, so that whatever a head needs is in one place: first the KV heads (key and value together), then
 /// the query heads.
-final class AttentionInputStep: PoolJob {
+@safe final class AttentionInputStep: PoolJob {
   private let state: PassState
   private let input: ActivationRows
-  private var weights: AttentionWeights
-  private var rope: RopeTable
+  /// The model's and the pass's, which outlive the step.
+  private var weights: Unmanaged<AttentionWeights>
+  private var rope: Unmanaged<RopeTable>
   private var layer = 0
   private var queryScale: Float = 1
 
   init(_ state: PassState, input: ActivationRows, weights: AttentionWeights, rope: RopeTable) {
     self.state = state
     self.input = input
-    self.weights = weights
-    self.rope = rope
+    unsafe self.weights = .passUnretained(weights)
+    unsafe self.rope = .passUnretained(rope)
   }
 
   func run(_ pool: WorkerPool, _ weights: AttentionWeights, layer: Int, rope: RopeTable, queryScale: Float) {
-    self.weights = weights
+    unsafe self.weights = .passUnretained(weights)
     self.layer = layer
-    self.rope = rope
+    unsafe self.rope = .passUnretained(rope)
     self.queryScale = queryScale
     pool.run(self, chunks: state.configuration.kvHeads + state.configuration.heads)
   }
 
   func perform(chunk: Int, worker: Int) {
-    let kvHeads = state.configuration.kvHeads
-    if chunk < kvHeads {
-      keyAndValue(kvHead: chunk, worker: worker)
-    } else {
-      query(head: chunk - kvHeads, worker: worker)
+    unsafe weights._withUnsafeGuaranteedRef { weights in
+      unsafe rope._withUnsafeGuaranteedRef { perform(weights, $0, chunk: chunk, worker: worker) }
     }
   }
 
-  private func query(head: Int, worker: Int) {
+  private func perform(_ weights: AttentionWeights, _ rope: RopeTable, chunk: Int, worker: Int) {
+    let kvHeads = state.configuration.kvHeads
+    if chunk < kvHeads {
+      keyAndValue(weights, rope, kvHead: chunk, worker: worker)
+    } else {
+      query(weights, rope, head: chunk - kvHeads, worker: worker)
+    }
+  }
+
+  private func query(_ weights: AttentionWeights, _ rope: RopeTable, head: Int, worker: Int) {
     let dimensions = state.configuration.headDim
     let stride = state.configuration.heads * dimensions
     let start = head * dimensions
@@ -64,13 +71,13 @@ final class AttentionInputStep: PoolJob {
     multiply(weights.query, head: head, to: y, stride: stride, worker: worker)
     for token in 0..<state.count {
       let query = y.part(token * stride, dimensions)
-      finish(query, norm: weights.queryNorm, token: token)
+      finish(query, norm: weights.queryNorm, rope, token: token)
       state.kernels.scale(query, by: queryScale)
       if state.places.type == .q8 { state.kernels.quantize(query, to: state.queryBlocks(token, head: head)) }
     }
   }
 
-  private func keyAndValue(kvHead: Int, worker: Int) {
+  private func keyAndValue(_ weights: AttentionWeights, _ rope: RopeTable, kvHead: Int, worker: Int) {
     let dimensions = state.configuration.headDim
     let scratch = state.scratch(worker: worker)
     let keys = scratch.part(0, state.count * dimensions)
@@ -79,7 +86,7 @@ final class AttentionInputStep: PoolJob {
     multiply(weights.value, head: kvHead, to: values, stride: dimensions, worker: worker)
     for token in 0..<state.count {
       let key = keys.part(token * dimensions, dimensions)
-      finish(key, norm: weights.keyNorm, token: token)
+      finish(key, norm: weights.keyNorm, rope, token: token)
       let position = Int(state.positions.view[token])
       let block = unsafe state.places.keys(row: token, position: position, layer: layer, kvHead: kvHead)
       unsafe state.kernels.store(
@@ -95,7 +102,7 @@ final class AttentionInputStep: PoolJob {
       linear, rows: start..<start + dimensions, by: input, tokens: state.count, to: y, stride: stride, worker: worker)
   }
 
-  private func finish(_ head: View<Float>, norm: AlignedBuffer<Float>?, token: Int) {
+  private func finish(_ head: View<Float>, norm: AlignedBuffer<Float>?, _ rope: RopeTable, token: Int) {
     if let norm {
       state.kernels.rmsNorm(head, weight: norm.view, epsilon: state.configuration.normEpsilon, to: head)
     }

@@ -12,27 +12,34 @@ final class FeedForwardWeights: Sendable {
 }
 
 /// activation(gate x) * (up x), in the form that `down` reads. The same rows of both matrices a chunk.
-final class FeedForwardStep: PoolJob {
+///
+/// Its weights are the model's, which outlives the step: counting references to them in every chunk would pass the counter's
+/// cache line from core to core.
+@safe final class FeedForwardStep: PoolJob {
   private let state: PassState
   private let input: ActivationRows
   private let output: ActivationRows
-  private var weights: FeedForwardWeights
+  private var weights: Unmanaged<FeedForwardWeights>
   private var activation = Activation.silu
 
   init(_ state: PassState, input: ActivationRows, output: ActivationRows, weights: FeedForwardWeights) {
     self.state = state
     self.input = input
     self.output = output
-    self.weights = weights
+    unsafe self.weights = .passUnretained(weights)
   }
 
   func run(_ pool: WorkerPool, _ weights: FeedForwardWeights, activation: Activation) {
-    self.weights = weights
+    unsafe self.weights = .passUnretained(weights)
     self.activation = activation
     pool.run(self, chunks: (weights.gate.rows + PassState.rowsPerChunk - 1) / PassState.rowsPerChunk)
   }
 
   func perform(chunk: Int, worker: Int) {
+    unsafe weights._withUnsafeGuaranteedRef { perform($0, chunk: chunk, worker: worker) }
+  }
+
+  private func perform(_ weights: FeedForwardWeights, chunk: Int, worker: Int) {
     let stride = PassState.rowsPerChunk
     let first = chunk * stride
     let rows = first..<min(first + stride, weights.gate.rows)

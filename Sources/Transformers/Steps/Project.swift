@@ -1,23 +1,24 @@
 import Compute
 
 /// residual += W x, or branch = W x where a norm follows. Some rows of W a chunk.
-final class ProjectStep: PoolJob {
+@safe final class ProjectStep: PoolJob {
   enum Destination { case residual, branch }
 
   private let state: PassState
   private let input: ActivationRows
-  private var linear: Linear
+  /// The model's, which outlives the step.
+  private var linear: Unmanaged<Linear>
   private var destination = Destination.residual
   private var rowsPerChunk = PassState.rowsPerChunk
 
   init(_ state: PassState, input: ActivationRows, linear: Linear) {
     self.state = state
     self.input = input
-    self.linear = linear
+    unsafe self.linear = .passUnretained(linear)
   }
 
   func run(_ pool: WorkerPool, _ linear: Linear, to destination: Destination) {
-    self.linear = linear
+    unsafe self.linear = .passUnretained(linear)
     self.destination = destination
     // Small chunks for few tokens: what the last one takes, all other threads wait for.
     rowsPerChunk = state.count <= 8 ? PassState.rowsPerChunk / 2 : PassState.rowsPerChunk
@@ -25,6 +26,10 @@ final class ProjectStep: PoolJob {
   }
 
   func perform(chunk: Int, worker: Int) {
+    unsafe linear._withUnsafeGuaranteedRef { perform($0, chunk: chunk, worker: worker) }
+  }
+
+  private func perform(_ linear: Linear, chunk: Int, worker: Int) {
     let stride = rowsPerChunk
     let first = chunk * stride
     let rows = first..<min(first + stride, linear.rows)
