@@ -99,6 +99,10 @@ import Testing
       guard case .unreadable(alone, let reason)? = error as? LedgerError else { return false }
       return reason.contains("-wal")
     }
+    // Nor is it taken for a ledger without requests where it could be written.
+    let bytes = try Data(contentsOf: URL(filePath: alone))
+    #expect(throws: LedgerError.self) { try Ledger.forReading(path: alone) }
+    #expect(try Data(contentsOf: URL(filePath: alone)) == bytes)
     let target = bench.folder.appending(path: "whole ?#%.db").path
     try bench.ledger().backup(to: target)
     #expect(try Ledger(reading: target).verify().requests == 1)

@@ -56,11 +56,20 @@ struct CostReport {
   /// "requests per day times 2.34 (1000 becomes 2340) makes it: API"
   var flipText: String {
     guard let flip = answer.flip else {
-      guard answer.verdict == .api else { return "no single change within a factor of a thousand" }
-      return "nothing: neither a machine at a thousandth of its price nor a thousandfold API price nor a million times "
-        + "the requests"
+      return answer.verdict == .api ? nothingText : "no single change within a factor of a thousand"
     }
     return "\(flip.lever.rawValue) \(Self.factor(flip.millionths))\(values(flip)) makes it: \(flip.verdict.rawValue)"
+  }
+
+  /// Why no single number that anybody could change makes machines cheaper.
+  private var nothingText: String {
+    guard let even = answer.breakEven else {
+      return "no number of requests: one costs the machine as much as the API charges, or more"
+    }
+    let requests = { (load: Fraction) in grouped(Int64(load.text(decimals: 0)) ?? 0) }
+    return "nothing near: one machine breaks even at \(requests(even.requestsPerDay)) requests a day, and there are "
+      + requests(question.workload.requestsPerDay)
+      + (even.feasible ? "" : "; it would have to be faster too, since it cannot serve so many within the limits")
   }
 
   /// Far from one in the way that people say it: "times 25,500", "divided by about 233".

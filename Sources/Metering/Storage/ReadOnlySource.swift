@@ -18,6 +18,7 @@ struct ReadOnlySource {
   init(_ path: String) throws(LedgerError) {
     guard Files.exists(path) else { throw .invalid("there is no ledger at \(path)") }
     guard Files.isReadable(path) else { throw .unreadable(path: path, reason: Files.lastReason()) }
+    try Self.checkLog(path)
     do throws(LedgerError) {
       let (opened, scratch) = try Self.open(path)
       let schema = try Self.check(opened, path)
@@ -33,6 +34,19 @@ struct ReadOnlySource {
     } catch .unwritable(let place, let reason) where place == path {
       throw .unreadable(path: path, reason: reason)
     }
+  }
+
+  /// A file in WAL mode of one page, with neither log nor index beside it, was most likely copied without its log, in which
+  /// everything stood. A reader must not take it for a ledger without requests. (It may also be one whose making was broken
+  /// off in its first moment; whoever writes makes it whole.)
+  /// - Throws: `unreadable`.
+  static func checkLog(_ path: String) throws(LedgerError) {
+    guard let head = Files.read(path, limit: 32), head.count == 32, head[18] == 2,
+      head[28..<32].elementsEqual([0, 0, 0, 1]), !Files.exists(path + "-wal"), !Files.exists(path + "-shm")
+    else { return }
+    throw .unreadable(
+      path: path,
+      reason: "there is nothing in it; a ledger is copied together with its -wal file, or by `farthing ledger backup`")
   }
 
   private static func open(_ path: String) throws(LedgerError) -> (Connection, ScratchFolder?) {
@@ -54,14 +68,7 @@ struct ReadOnlySource {
 
   /// - Returns: the schema.
   private static func check(_ connection: Connection, _ path: String) throws(LedgerError) -> Int64 {
-    let isEmpty = try connection.first(.schemaIsEmpty) { $0.integer(0) == 0 } ?? true
     let identity = try connection.first(.applicationIdentity) { $0.integer(0) } ?? 0
-    guard !isEmpty || identity != 0 else {
-      throw .unreadable(
-        path: path,
-        reason: "there is nothing in it; a ledger is copied together with its -wal file, or by `farthing ledger backup`"
-      )
-    }
     guard identity == Migrations.applicationIdentity else { throw .notALedger(path: path) }
     let schema = try connection.first(.schemaVersion) { $0.integer(0) } ?? 0
     guard schema <= Migrations.newest else {
@@ -114,6 +121,7 @@ extension Ledger {
   /// Opens a ledger for somebody who only looks: where it can be written, after what the dead have left open is closed;
   /// else as it is. It is made where it is missing.
   public static func forReading(path: String) throws(LedgerError) -> Ledger {
+    try ReadOnlySource.checkLog(path)
     if Files.exists(path), !Files.isWritable(path) || !Files.isWritable(Files.directory(of: path)) {
       return try Ledger(reading: path)
     }
