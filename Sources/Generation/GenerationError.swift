@@ -26,6 +26,8 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
   case calibrationTooShort(tokens: Int, needed: Int)
   /// A matrix that error compensation cannot round.
   case compensation(tensor: String, reason: String)
+  /// Whoever asked for a calibration has told it to stop.
+  case stopped
 
   public var description: String {
     switch self {
@@ -41,6 +43,7 @@ public enum GenerationError: Error, CustomStringConvertible, Sendable {
     case .calibrationTooShort(let tokens, let needed):
       "the calibration text has \(tokens) tokens, fewer than one chunk of \(needed)"
     case .compensation(let tensor, let reason): "'\(tensor)': \(reason)"
+    case .stopped: "stopped"
     case .emptyPrompt: "the prompt is empty: there is nothing to continue"
     case .memory(let needed, let available, let limit, let context):
       "this needs \(Self.mebibytes(needed)) MiB, but \(limit) leaves \(Self.mebibytes(available)) MiB; "

@@ -54,6 +54,7 @@ import Testing
     #expect(given[Self.batch] == 2)
     #expect(given[Self.stop] == ["a", ""])
     #expect(given[Self.shape] == .square)
+    #expect(try parse("--shape", "Square")[Self.shape] == .square)
     #expect(given[Self.quiet])
     #expect(given.operands == ["hello"])
     let empty = try parse()

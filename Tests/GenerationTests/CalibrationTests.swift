@@ -193,6 +193,27 @@ import Transformers
     #expect(!isDone)
   }
 
+  /// Between two steps, of which one may take a while in a large model: nothing is handed over any more.
+  @Test(arguments: [true, false]) func stopsInTheMiddleOfAStep(hasText: Bool) throws {
+    let engine = try SmallModel.engine("llama", product: Self.reference())
+    let matrices = try CompensatedMatrices(
+      engine, blas: OpenBLAS.load(),
+      types: Dictionary(uniqueKeysWithValues: Self.matrices(engine).map { ($0, TensorType.q4_0) }),
+      text: hasText ? SmallModel.text(tokens: 64 * 12) : nil, maxTokens: 64 * 4)
+    var made: [String] = []
+    matrices.isStopped = { made.last == "blk.0.attn_k.weight" }
+    let error = #expect(throws: GenerationError.self) {
+      try matrices.run(
+        progress: { _, _ in true }, failure: { $0 },
+        deliver: { (name, _) throws(GenerationError) in made.append(name) })
+    }
+    guard case .stopped = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(made.last == "blk.0.attn_k.weight")
+  }
+
   @Test func refusesATextThatIsTooShort() throws {
     let engine = try SmallModel.engine("llama", product: Self.reference())
     #expect(throws: GenerationError.self) {

@@ -120,6 +120,7 @@ struct LevelWriter {
     }
     return try converting { () throws(ConversionError) in
       let converter = try Converter(file, plan, rounding, to: path, pool: engine.pool)
+      matrices.isStopped = { converter.isInterrupted }
       var reports: [TensorReport] = []
       let start = Clock.nowNanos()
       let isDone = try matrices.run(
@@ -130,7 +131,10 @@ struct LevelWriter {
               + (left.map { ", \($0) s left" } ?? ""))
           return !converter.isInterrupted
         },
-        failure: { ConversionError.memory($0.description) },
+        failure: { error in
+          if case .stopped = error { return ConversionError.writer(.interrupted) }
+          return ConversionError.memory(error.description)
+        },
         deliver: { (name, blocks) throws(ConversionError) in
           reports.append(try converter.convert(name, rounded: blocks))
         })

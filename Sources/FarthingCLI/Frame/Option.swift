@@ -124,7 +124,7 @@ extension Option where Value == Double? {
 }
 
 extension Option where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
-  /// One word of a fixed few; `standard` when not given, which the help states.
+  /// One word of a fixed few, in capitals or not; `standard` when not given, which the help states.
   static func choice(
     _ names: String..., value valueName: String = "NAME", default standard: Value, help: String
   ) -> Option {
@@ -132,7 +132,11 @@ extension Option where Value: CaseIterable & RawRepresentable, Value.RawValue ==
     return Option(
       names: names, valueName: valueName, help: "\(help): \(words) (default \(standard.rawValue))", initial: standard
     ) { (value, text) throws(InvalidValue) in
-      guard let chosen = Value(rawValue: text) else { throw InvalidValue(expected: "one of \(words)") }
+      // Types are written in capitals as often as not: Q8_0, q8_0.
+      let word = text.lowercased()
+      guard let chosen = Value.allCases.first(where: { $0.rawValue.lowercased() == word }) else {
+        throw InvalidValue(expected: "one of \(words)")
+      }
       value = chosen
     }
   }

@@ -55,6 +55,12 @@ public final class CompensatedMatrices {
     return options
   }
 
+  /// Asked now and then, between two steps too, whether to end at once, with `GenerationError.stopped`.
+  public var isStopped: () -> Bool {
+    get { calibration.isStopped }
+    set { calibration.isStopped = newValue }
+  }
+
   /// Tokens that the calibration computes.
   public var calibrationTokens: Int { calibration.tokens }
 
@@ -82,6 +88,7 @@ public final class CompensatedMatrices {
           done.insert(name)
           let blocks: AlignedBuffer<UInt8>
           do throws(GenerationError) {
+            guard !isStopped() else { throw .stopped }
             let encoder: CompensatingEncoder?
             if let known = encoders[type] { encoder = known } else { encoder = try self.encoder(name, type, inputs) }
             encoders[type] = .some(encoder)

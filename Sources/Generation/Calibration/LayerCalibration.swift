@@ -44,6 +44,8 @@ public final class LayerCalibration {
   private let original: AlignedBuffer<Float>
   /// Nil where layers do not make up for earlier ones.
   private let quantized: AlignedBuffer<Float>?
+  /// Asked between two chunks whether to end at once, with `GenerationError.stopped`.
+  public var isStopped: () -> Bool = { false }
   private let recorder: InputRecorder
   private let other: InputRecorder
   private var sets: [(readers: [String], moments: SecondMoments, cross: SecondMoments?)] = []
@@ -295,6 +297,7 @@ public final class LayerCalibration {
     _ body: ((AlignedBuffer<Float>) -> View<Float>) throws(GenerationError) -> Void
   ) throws(GenerationError) {
     for index in chunks.indices {
+      guard !isStopped() else { throw .stopped }
       let sequence = KVSequence(engine.cache)
       engine.pass.begin()
       guard engine.pass.append(chunks[index], to: sequence) else {

@@ -48,8 +48,8 @@ struct ComparePage {
     p { margin: .15rem 0; color: var(--soft); }
     .note { margin: .75rem 0 1.5rem; }
     .wide { overflow-x: auto; margin-top: 1.25rem; }
-    table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; white-space: nowrap; }
-    th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
+    table { border-collapse: collapse; width: 100%; font-size: .87rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+    th, td { padding: .35rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }
     th { color: var(--soft); font-weight: 600; font-size: .85rem; }
     th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
     td:first-child { font-weight: 600; }
