@@ -1,3 +1,4 @@
+import Compute
 import Foundation
 import HostileFiles
 
@@ -68,6 +69,12 @@ public enum Fixtures {
       }
     }
   }
+}
+
+/// Instruction sets that a real model is tried with. Plain code would take an hour for it; small models of every family
+/// and weight type hold it to the others.
+public func kernelsOfRealModels() -> [Kernels] {
+  runsSlowTests ? Kernels.all.filter { $0.name != Kernels.baseline.name } : [.best]
 }
 
 /// Whether the long sweeps run too.

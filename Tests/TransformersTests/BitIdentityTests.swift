@@ -64,7 +64,7 @@ import Testing
     let subject = try Subject(path: try SmolLM2.path())
     let seed = testSeed()
     let text = try SmolLM2Reference.text()
-    for kernels in runsSlowTests ? Kernels.all : [.best] {
+    for kernels in kernelsOfRealModels() {
       var check = BitIdentity(subject, kernels: kernels, tokens: Array(text[..<130]), seed: seed)
       let violations = try check.violations()
       #expect(violations == [], "\(kernels.name), seed \(seed)")

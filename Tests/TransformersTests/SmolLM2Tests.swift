@@ -102,7 +102,7 @@ import Testing
   /// Over the positions that perplexity scores, the second halves of chunks. There, over the same eight chunks,
   /// llama.cpp's integer path is 0.00251 nats from its own path in F32, with the same top token at 96.3 %.
   @Test func integerPathStaysNearTheReferencePath() throws {
-    for kernels in runsSlowTests ? Kernels.all : [.best] {
+    for kernels in kernelsOfRealModels() {
       let (all, scored) = try divergence(chunks: 8, kernels: kernels)
       print("SmolLM2: \(kernels.name), \(scored); from the first token on, \(all)")
       #expect(scored.positions == 8 * 255 && all.positions == 8 * 512)
