@@ -106,8 +106,9 @@ final class PassState {
   /// One buffer for all workers: reaching through an array of buffers would count references in every chunk.
   private let scratch: AlignedBuffer<Float>
   private let scratchFloats: Int
-  /// Of each worker: decoded rows of weights on the reference path, else a product of second terms.
-  private let slabs: [AlignedBuffer<Float>]
+  /// Likewise: decoded rows of weights on the reference path, else a product of second terms.
+  private let slabs: AlignedBuffer<Float>
+  private let slabFloats: Int
 
   init(
     _ configuration: ModelConfiguration, kernels: Kernels, product: MatrixProduct, maxTokens: Int, threads: Int
@@ -132,13 +133,10 @@ final class PassState {
     let slab =
       max(OutputHeadStep.rowsPerChunk, configuration.headDim)
       * max(configuration.hidden, configuration.feedForward, configuration.heads * configuration.headDim)
-    var slabs: [AlignedBuffer<Float>] = []
-    for _ in 0..<threads {
-      slabs.append(try AlignedBuffer(count: product.isReference ? slab : output))
-    }
     scratchFloats = (max(2 * output, softmax) + 31) / 32 * 32
     scratch = try AlignedBuffer(count: threads * scratchFloats)
-    self.slabs = slabs
+    slabFloats = ((product.isReference ? slab : output) + 31) / 32 * 32
+    slabs = try AlignedBuffer(count: threads * slabFloats)
   }
 
   func residualRow(_ token: Int) -> View<Float> {
@@ -163,6 +161,8 @@ final class PassState {
   /// Floats that belong to one worker during one chunk.
   func scratch(worker: Int) -> View<Float> { scratch.part(worker * scratchFloats, scratchFloats) }
 
+  private func slab(worker: Int) -> View<Float> { slabs.part(worker * slabFloats, slabFloats) }
+
   /// y [tokens, stride] = x times `rows` of `linear`, plus its bias.
   /// - Parameters:
   ///   - rows: begin at a multiple of 8.
@@ -184,7 +184,7 @@ final class PassState {
         x: x.address(float: linear.layout.isFloat), tokens: tokens, y: y.pointer, yStride: stride)
       guard x.terms == 2 && !linear.layout.isFloat else { break }
       // The weights of a chunk are in the cache now, so that this costs products but no bandwidth.
-      let (rest, restStride) = (slabs[worker], groups * groupRows)
+      let (rest, restStride) = (slab(worker: worker), groups * groupRows)
       precondition(rest.count >= tokens * restStride)
       unsafe linear.layout.multiply(
         kernels, weights: UnsafeRawPointer(weights.pointer), groups: groups, columns: linear.columns,
@@ -193,7 +193,7 @@ final class PassState {
         kernels.add(rest.part(token * restStride, rows.count), to: y.part(token * stride, rows.count))
       }
     case .reference(let blas):
-      let slab = slabs[worker]
+      let slab = slab(worker: worker)
       for row in rows {
         linear.unpack(row: row, to: slab.part((row - rows.lowerBound) * linear.columns, linear.columns))
       }

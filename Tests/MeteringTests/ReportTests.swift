@@ -206,7 +206,7 @@ import Usage
     let model = try #require(try PriceDocument.read(Array(text.utf8), file: "a test").hosted.first)
     var query = ReportQuery()
     query.keepsSizes = true
-    query.counted = [counted: [CountedText(prompt: 120, completion: 6)]]
+    query.counted = [counted: [TokenCounts(prompt: 120, completion: 6)]]
     query.dimensions = [.month]
     let report = try writer.ledger.report(query)
     let line = try #require(report.lines.first)

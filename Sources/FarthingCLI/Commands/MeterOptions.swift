@@ -21,7 +21,7 @@ enum MeterOptions {
   static func meter(
     _ arguments: Arguments, slots: Int = 64, command: String = "run"
   ) throws(CommandFailure) -> Meter? {
-    let storesText = command != "bench" && arguments[storeText]
+    let storesText = arguments[storeText]
     if arguments[without] {
       guard !storesText else { throw .usage("--store-text stores in the ledger: not with --no-ledger") }
       return nil

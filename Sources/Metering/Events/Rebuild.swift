@@ -6,11 +6,7 @@ extension Ledger {
   @discardableResult
   public func rebuild() throws(LedgerError) -> Int {
     try checkWritable()
-    return try remake()
-  }
-
-  private func remake() throws(LedgerError) -> Int {
-    try locked { () throws(LedgerError) in
+    return try locked { () throws(LedgerError) in
       try connection.transaction { () throws(LedgerError) in try Rebuilder(connection).rebuild() }
     }
   }

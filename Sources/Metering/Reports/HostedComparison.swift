@@ -49,8 +49,8 @@ extension Report {
     for line in lines {
       for (size, count) in line.figures.sizes {
         guard let counted = size.counted(at: place) else { continue }
-        ours += Int128(size.prompt + size.completion) * Int128(count)
-        theirs += Int128(counted.prompt + counted.completion) * Int128(count)
+        ours += (Int128(size.tokens.prompt) + Int128(size.tokens.completion)) * Int128(count)
+        theirs += (Int128(counted.prompt) + Int128(counted.completion)) * Int128(count)
         requests += count
       }
     }
@@ -59,52 +59,36 @@ extension Report {
   }
 
   private func request(of size: RequestSize, _ counting: HostedCounting) -> HostedRequest {
-    func scaled(_ tokens: Int64, _ ratio: Int128, over divisor: Int128) -> Int {
+    func scaled(_ tokens: Int, _ ratio: Int128, over divisor: Int128) -> Int {
       Int(clamping: (Int128(tokens) * ratio + divisor / 2) / divisor)
     }
-    if let counted = counting.place.flatMap({ size.counted(at: $0) }) {
+    let own = size.tokens
+    if var counted = counting.place.flatMap({ size.counted(at: $0) }) {
       // Of the tokens that our cache held theirs would have held as large a part.
-      let cached =
-        size.prompt > 0 ? scaled(size.cached, Int128(counted.prompt), over: Int128(size.prompt)) : 0
-      return HostedRequest(
-        tokens: TokenCounts(prompt: Int(counted.prompt), cached: cached, completion: Int(counted.completion)),
-        basis: .counted)
+      counted.cached = own.prompt > 0 ? scaled(own.cached, Int128(counted.prompt), over: Int128(own.prompt)) : 0
+      return HostedRequest(tokens: counted, basis: .counted)
     }
-    let own = TokenCounts(prompt: Int(size.prompt), cached: Int(size.cached), completion: Int(size.completion))
     if OpenModels.isSame(counting.model, as: models[size.model] ?? "") {
       return HostedRequest(tokens: own, basis: .counted)
     }
     guard let ratio = counting.ratio else { return HostedRequest(tokens: own, basis: .sameCount) }
-    let theirs = [size.prompt, size.cached, size.completion].map { scaled($0, Int128(ratio), over: 1_000_000) }
+    let theirs = [own.prompt, own.cached, own.completion].map { scaled($0, Int128(ratio), over: 1_000_000) }
     return HostedRequest(
       tokens: TokenCounts(prompt: theirs[0], cached: theirs[1], completion: theirs[2]), basis: .ratio)
   }
 }
 
-/// A text as another tokeniser counts it.
-public struct CountedText: Sendable, Hashable {
-  public var prompt: Int64
-  public var completion: Int64
-
-  public init(prompt: Int64, completion: Int64) {
-    self.prompt = prompt
-    self.completion = completion
-  }
-}
-
 /// A size of request: what a hosted price depends on.
 public struct RequestSize: Sendable, Hashable {
-  public let prompt: Int64
-  public let cached: Int64
-  public let completion: Int64
+  public let tokens: TokenCounts
   /// The minute of UTC in which it arrived, in minutes since 1970: list prices change at minutes.
   public let minute: Int64
   /// Which model answered it: see `Report.models`.
   public let model: Int64
   /// What tokenisers of others count in its text; empty where it was not kept.
-  public let counted: [CountedText]
+  public let counted: [TokenCounts]
 
   static let minuteNanos: Int64 = 60_000_000_000
 
-  func counted(at place: Int) -> CountedText? { counted.indices.contains(place) ? counted[place] : nil }
+  func counted(at place: Int) -> TokenCounts? { counted.indices.contains(place) ? counted[place] : nil }
 }

@@ -59,7 +59,7 @@ public struct ReportQuery: Sendable {
   /// Also count how often each size of request occurred, to price the same work elsewhere.
   public var keepsSizes = false
   /// With `keepsSizes`: what tokenisers of others count in the text of requests that was kept, in their order.
-  public var counted: [RequestIdentity: [CountedText]] = [:]
+  public var counted: [RequestIdentity: [TokenCounts]] = [:]
   /// When the question is asked, nanoseconds since 1970: the hour that holds it is not over. Nil: now.
   public var now: Int64?
 

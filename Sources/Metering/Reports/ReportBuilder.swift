@@ -134,7 +134,8 @@ private struct ReportBuilder {
     if query.keepsSizes {
       let counted = query.counted.isEmpty ? [] : query.counted[RequestIdentity(bytes: row.blob(20))] ?? []
       let size = RequestSize(
-        prompt: one.prompt, cached: one.cached, completion: one.completion,
+        tokens: TokenCounts(
+          prompt: Int(row.integer(6)), cached: Int(row.integer(7)), completion: Int(row.integer(8))),
         minute: Self.floored(row.integer(1), RequestSize.minuteNanos), model: row.integer(4), counted: counted)
       figures[index].sizes[size, default: 0] += 1
     }

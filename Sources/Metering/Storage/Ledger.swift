@@ -47,7 +47,7 @@ public final class Ledger: @unchecked Sendable {
     isReadOnly = false
     scratch = nil
     if create {
-      if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) { try Files.makeDirectories(String(path[..<slash])) }
+      try Files.makeDirectories(Files.directory(of: path))
     } else if !Files.exists(path) {
       throw .invalid("there is no ledger at \(path)")
     }

@@ -66,15 +66,11 @@ struct ReadOnlySource {
     return (try Connection(path: folder.file, mode: .readWrite), folder)
   }
 
-  /// - Returns: the schema.
+  /// - Returns: the schema; whether it is too new, the ledger finds as it does of any other file.
   private static func check(_ connection: Connection, _ path: String) throws(LedgerError) -> Int64 {
     let identity = try connection.first(.applicationIdentity) { $0.integer(0) } ?? 0
     guard identity == Migrations.applicationIdentity else { throw .notALedger(path: path) }
-    let schema = try connection.first(.schemaVersion) { $0.integer(0) } ?? 0
-    guard schema <= Migrations.newest else {
-      throw .newer(path: path, schema: schema, supported: Migrations.newest)
-    }
-    return schema
+    return try connection.first(.schemaVersion) { $0.integer(0) } ?? 0
   }
 }
 

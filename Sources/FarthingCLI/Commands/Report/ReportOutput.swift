@@ -153,11 +153,9 @@ extension ReportView {
         json.field("amount", cost(figures.totals.cpuNanos, on: other)?.decimalText)
       }
     }
-    let (energy, carbon) = (modelled(figures)[0], modelled(figures)[1])
     json.object("energy") { json in
       json.field("modelled", true)
-      json.field("watt_hours", energy)
-      json.field("grams_co2e", carbon)
+      for (name, value) in zip(["watt_hours", "grams_co2e"], modelled(figures)) { json.field(name, value) }
     }
     json.array("hosted") { json in
       for counting in compared { json.object { write(counting, figures, into: &$0) } }

@@ -28,11 +28,11 @@ struct TextCounter {
   func place(of model: HostedModel) -> Int? { tokenizers.firstIndex { $0.model == model.id } }
 
   /// What each tokeniser counts in each stored text.
-  func count(_ ledger: Ledger) throws(CommandFailure) -> [RequestIdentity: [CountedText]] {
+  func count(_ ledger: Ledger) throws(CommandFailure) -> [RequestIdentity: [TokenCounts]] {
     let texts = try failing { () throws(LedgerError) in try ledger.texts() }
     guard !texts.isEmpty else { return [:] }
     let key = try failing { () throws(LedgerError) in try TextKey(path: try TextKey.location()) }
-    var counted: [RequestIdentity: [CountedText]] = [:]
+    var counted: [RequestIdentity: [TokenCounts]] = [:]
     for stored in texts {
       let text = try failing { () throws(LedgerError) in
         try ledger.text(of: stored.request.description) { () throws(LedgerError) in key }
@@ -40,11 +40,11 @@ struct TextCounter {
       // Tokens without a text have none to count.
       guard !text.prompt.isEmpty else { continue }
       counted[stored.request] = try failing { () throws(TokenizerError) in
-        var counts: [CountedText] = []
+        var counts: [TokenCounts] = []
         for (_, tokenizer) in tokenizers {
           let prompt = try tokenizer.encode(text.prompt, addSpecial: true, parseSpecial: true).count
           let answer = try tokenizer.encode(text.answer, addSpecial: false, parseSpecial: true).count
-          counts.append(CountedText(prompt: Int64(prompt), completion: Int64(answer)))
+          counts.append(TokenCounts(prompt: prompt, completion: answer))
         }
         return counts
       }
