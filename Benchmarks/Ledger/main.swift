@@ -1,8 +1,9 @@
-// Measures a ledger: `swift run -c release LedgerBenchmark [REQUESTS] [FOLDER]`.
+// Measures a ledger: `swift run -c release LedgerBenchmark [REQUESTS] [FOLDER [keep]]`.
 //
 // Fills a new ledger with requests (each opened and settled, ten tags' values, a hundred users, three months) and prints
 // how long an append takes, how many bytes a request takes, how long a report over all of them takes, and what metering a
-// whole request of 128 tokens takes, with every token admitted and noted, without caps and under three of them.
+// whole request of 128 tokens takes, with every token admitted and noted, without caps and under three of them. With `keep`
+// the ledger stays, for the command line to be tried on.
 import Glibc
 import Metering
 import Usage
@@ -31,6 +32,7 @@ nonisolated(unsafe) var clock = now
 let ledger = try Ledger(path: path)
 let writer = LedgerWriter(ledger, clock: { clock })
 let price = RequestPrice(currency: "USD", picos: 13, per: 4500)
+let prices = PriceRows(price: nil, hosted: [])
 
 func usage(_ index: Int) -> UsageRecord {
   let first = Int64(10_000_000 + index % 997 * 100_000)
@@ -54,7 +56,7 @@ for index in 0..<count {
   let request = try writer.open(
     RequestOpening(
       model: usage.model, promptTokens: usage.tokens.prompt, user: "user \(index % 100)",
-      tags: [("team", "\(index % 10)")], tokenLimit: 400, price: price))
+      tags: [("team", "\(index % 10)")], tokenLimit: 400, price: price, prices: prices))
   let opened = nanos()
   try request.settle(usage)
   opening.append(opened - before)
@@ -66,13 +68,17 @@ percentiles("append, opened", opening)
 percentiles("append, settled", settling)
 let bytes = try ledger.summary().bytes
 print("\(bytes) bytes, \(bytes / max(1, count)) a request")
-for dimensions: [ReportQuery.Dimension] in [[.day], [.model, .tag("team")], [.user, .month]] {
+func time(_ dimensions: [ReportQuery.Dimension], keepsSizes: Bool = false) throws {
   var query = ReportQuery()
   query.dimensions = dimensions
+  query.keepsSizes = keepsSizes
   let before = nanos()
   let report = try ledger.report(query)
-  print("report by \(dimensions.map(\.title)): \(report.lines.count) lines in \(milliseconds(nanos() - before))")
+  let name = "report by \(dimensions.map(\.title))" + (keepsSizes ? ", with the sizes that hosted prices take" : "")
+  print("\(name): \(report.lines.count) lines in \(milliseconds(nanos() - before))")
 }
+for dimensions: [ReportQuery.Dimension] in [[.day], [.model, .tag("team")], [.user, .month]] { try time(dimensions) }
+try time([.day], keepsSizes: true)
 
 /// Wall and CPU time of the metering of requests with an answer of 128 tokens.
 func whole(_ name: String, _ writer: LedgerWriter, requests: Int) throws {
@@ -85,7 +91,8 @@ func whole(_ name: String, _ writer: LedgerWriter, requests: Int) throws {
     let before = nanos()
     let request = try writer.open(
       RequestOpening(
-        model: usage.model, promptTokens: 100, user: "user 1", tags: [("team", "1")], tokenLimit: 128, price: price))
+        model: usage.model, promptTokens: 100, user: "user 1", tags: [("team", "1")], tokenLimit: 128, price: price,
+        prices: prices))
     request.computed(prompt: 100, cached: 0)
     for count in 0..<128 {
       guard try request.admit(after: count) else { break }
@@ -110,5 +117,6 @@ for (cap, scope) in [
 }
 try whole("three caps", second, requests: 2000)
 try second.close()
+if words.count > 3, words[3] == "keep" { exit(0) }
 for suffix in ["", "-wal", "-shm", ".checkpoint"] { unlink(path + suffix) }
 rmdir(path + ".writers")

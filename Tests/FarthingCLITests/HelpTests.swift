@@ -16,14 +16,16 @@ import Testing
   @Test(arguments: [40, 60, 100])
   func pagesKeepToTheTerminal(columns: Int) {
     let pages = [
-      Help.overview(of: Self.program, columns: columns), Help.page(for: Self.program.commands[0], columns: columns),
+      Help.overview(of: Self.program, columns: columns),
+      Help.page(for: Self.program.commands[0], of: Self.program, columns: columns),
     ]
     for line in pages.joined() { #expect(line.count <= columns, "\(line)") }
   }
 
   @Test func pageNamesWhatTheCommandDeclares() {
-    let page = Help.page(for: Self.program.commands[0], columns: 60).joined(separator: "\n")
-    for text in ["farthing draw PROMPT [options]", "--limit, -n N", "(default 5)", "--json", "--help, -h"] {
+    let page = Help.page(for: Self.program.commands[0], of: Self.program, columns: 60).joined(separator: "\n")
+    let declared = ["farthing draw PROMPT [options]", "--limit, -n N", "(default 5)", "--json", "--help, -h", "draw again"]
+    for text in declared {
       #expect(page.contains(text), "\(text)")
     }
   }

@@ -2,18 +2,22 @@
 enum Help {
   static func overview(of program: Program, columns: Int?) -> [String] {
     var lines = wrapped("farthing \(Program.version): \(Program.summary)", to: columns ?? 100)
-    lines += ["", "usage: farthing COMMAND [options]", "", "commands:"]
-    let listed = program.commands.map { command in
-      (heading: [command.name, command.operands.name].filter { !$0.isEmpty }.joined(separator: " "), command.summary)
-    }
-    lines += entries(listed, columns: columns)
+    lines += ["", "usage: farthing COMMAND [options]", "", "commands:"] + list(program.commands, columns: columns)
     lines += [""]
     lines += wrapped(
       "`farthing help COMMAND` shows a command's options; `farthing --version` shows the version.", to: columns ?? 100)
     return lines
   }
 
-  static func page(for command: Command, columns: Int?) -> [String] {
+  private static func list(_ commands: [Command], columns: Int?) -> [String] {
+    let listed = commands.map { command in
+      (heading: [command.name, command.operands.name].filter { !$0.isEmpty }.joined(separator: " "), command.summary)
+    }
+    return entries(listed, columns: columns)
+  }
+
+  /// A command's page; below it the commands of `program` whose names begin with its name.
+  static func page(for command: Command, of program: Program, columns: Int?) -> [String] {
     let parts = ["farthing", command.name, command.operands.name, "[options]"].filter { !$0.isEmpty }
     var lines = ["usage: " + parts.joined(separator: " "), ""]
     lines += wrapped(command.summary, to: columns ?? 100)
@@ -22,7 +26,9 @@ enum Help {
     let listed = command.allOptions.map { option in
       (heading: option.names.joined(separator: ", ") + (option.valueName.map { " " + $0 } ?? ""), option.help)
     }
-    return lines + entries(listed, columns: columns)
+    lines += entries(listed, columns: columns)
+    let further = program.commands.filter { $0.name.hasPrefix(command.name + " ") }
+    return further.isEmpty ? lines : lines + ["", "further commands:"] + list(further, columns: columns)
   }
 
   /// Two columns: headings, and their texts wrapped beside them. A long heading stands on a line of its own.

@@ -23,7 +23,7 @@ struct Program {
     let rest = words.dropFirst(command.name.split(separator: " ").count)
     let arguments = try Arguments(Array(rest), for: command)
     if arguments[Command.help] {
-      return try show(Help.page(for: command, columns: console.columns), console)
+      return try show(Help.page(for: command, of: self, columns: console.columns), console)
     }
     try command.run(arguments, console)
   }
@@ -49,7 +49,7 @@ struct Program {
     }
     let asked = words.dropFirst().filter { !$0.hasPrefix("-") }
     if asked.isEmpty { return try show(Help.overview(of: self, columns: console.columns), console) }
-    try show(Help.page(for: lookUp(Array(asked)), columns: console.columns), console)
+    try show(Help.page(for: lookUp(Array(asked)), of: self, columns: console.columns), console)
   }
 
   private func show(_ lines: [String], _ console: Console) throws(CommandFailure) {

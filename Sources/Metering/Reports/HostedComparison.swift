@@ -31,12 +31,13 @@ extension Report {
   public func hosted(_ counting: HostedCounting, for figures: ReportFigures, day: Int64? = nil) -> HostedFigure {
     var figure = HostedFigure()
     var total: Int128? = 0
-    for (size, count) in figures.sizes {
-      let request = request(of: size, counting)
-      figure.bases[request.basis, default: 0] += count
+    let same = Set(models.filter { OpenModels.isSame(counting.model, as: $0.value) }.keys)
+    for size in figures.sizes {
+      let request = Self.request(of: size, counting, isSame: same.contains(size.model))
+      figure.bases[request.basis, default: 0] += 1
       let minute = day.map { $0 / RequestSize.minuteNanos + size.minute % 1440 } ?? size.minute
-      let money = (try? counting.model.quote(request, at: minute * RequestSize.minuteNanos))?.money
-      total = total.flatMap { sum in money.map { sum + Int128($0.picos) * Int128(count) } }
+      let money = counting.model.money(request, at: minute * RequestSize.minuteNanos)
+      total = total.flatMap { sum in money.map { sum + Int128($0.picos) } }
     }
     figure.amount = total.flatMap { Int64(exactly: $0) }.map { Money(picos: $0, currency: counting.model.currency) }
     return figure
@@ -47,18 +48,19 @@ extension Report {
   public func ratio(at place: Int) -> (millionths: Int64, requests: Int64)? {
     var (ours, theirs, requests): (Int128, Int128, Int64) = (0, 0, 0)
     for line in lines {
-      for (size, count) in line.figures.sizes {
+      for size in line.figures.sizes {
         guard let counted = size.counted(at: place) else { continue }
-        ours += (Int128(size.tokens.prompt) + Int128(size.tokens.completion)) * Int128(count)
-        theirs += (Int128(counted.prompt) + Int128(counted.completion)) * Int128(count)
-        requests += count
+        ours += Int128(size.tokens.prompt) + Int128(size.tokens.completion)
+        theirs += Int128(counted.prompt) + Int128(counted.completion)
+        requests += 1
       }
     }
     guard ours > 0, let millionths = Int64(exactly: theirs * 1_000_000 / ours) else { return nil }
     return (millionths, requests)
   }
 
-  private func request(of size: RequestSize, _ counting: HostedCounting) -> HostedRequest {
+  /// - Parameter isSame: the hosted model is the one that answered.
+  private static func request(of size: RequestSize, _ counting: HostedCounting, isSame: Bool) -> HostedRequest {
     func scaled(_ tokens: Int, _ ratio: Int128, over divisor: Int128) -> Int {
       Int(clamping: (Int128(tokens) * ratio + divisor / 2) / divisor)
     }
@@ -68,9 +70,7 @@ extension Report {
       counted.cached = own.prompt > 0 ? scaled(own.cached, Int128(counted.prompt), over: Int128(own.prompt)) : 0
       return HostedRequest(tokens: counted, basis: .counted)
     }
-    if OpenModels.isSame(counting.model, as: models[size.model] ?? "") {
-      return HostedRequest(tokens: own, basis: .counted)
-    }
+    if isSame { return HostedRequest(tokens: own, basis: .counted) }
     guard let ratio = counting.ratio else { return HostedRequest(tokens: own, basis: .sameCount) }
     let theirs = [own.prompt, own.cached, own.completion].map { scaled($0, Int128(ratio), over: 1_000_000) }
     return HostedRequest(
@@ -78,8 +78,8 @@ extension Report {
   }
 }
 
-/// A size of request: what a hosted price depends on.
-public struct RequestSize: Sendable, Hashable {
+/// What a hosted price of one request depends on.
+public struct RequestSize: Sendable {
   public let tokens: TokenCounts
   /// The minute of UTC in which it arrived, in minutes since 1970: list prices change at minutes.
   public let minute: Int64

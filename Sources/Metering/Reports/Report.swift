@@ -56,7 +56,7 @@ public struct ReportQuery: Sendable {
   /// At most `mostDimensions`; none for one line.
   public var dimensions: [Dimension] = []
   public var goodput = Goodput(firstTokenNanos: 2_000_000_000, perTokenNanos: 100_000_000)
-  /// Also count how often each size of request occurred, to price the same work elsewhere.
+  /// Also keep the size of each request, to price the same work elsewhere.
   public var keepsSizes = false
   /// With `keepsSizes`: what tokenisers of others count in the text of requests that was kept, in their order.
   public var counted: [RequestIdentity: [TokenCounts]] = [:]
@@ -114,7 +114,8 @@ public struct ReportFigures: Sendable {
   public var firstToken = Latency()
   public var perToken = Latency()
   public var total = Latency()
-  public var sizes: [RequestSize: Int64] = [:]
+  /// With `keepsSizes`, one for each request.
+  public var sizes: [RequestSize] = []
 
   /// Prompt and completion tokens together.
   public var tokens: Int64 { totals.prompt &+ totals.completion }

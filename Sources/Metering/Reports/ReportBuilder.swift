@@ -137,7 +137,7 @@ private struct ReportBuilder {
         tokens: TokenCounts(
           prompt: Int(row.integer(6)), cached: Int(row.integer(7)), completion: Int(row.integer(8))),
         minute: Self.floored(row.integer(1), RequestSize.minuteNanos), model: row.integer(4), counted: counted)
-      figures[index].sizes[size, default: 0] += 1
+      figures[index].sizes.append(size)
     }
   }
 

@@ -92,6 +92,15 @@ extension HostedModel {
       basis: request.basis)
   }
 
+  /// What `quote` says that the request would have cost, without what must be known beside it; nil where it is unknown.
+  public func money(_ request: HostedRequest, at unixNanos: Int64) -> Money? {
+    guard let price = price(on: CivilDate(unixNanos: unixNanos)) else { return nil }
+    let applied = price.applied(
+      promptTokens: request.tokens.prompt, secondOfDay: UTCTime.secondOfDay(unixNanos: unixNanos), batch: request.batch)
+    guard case .known(let money) = try? total(request.tokens, applied.prices) else { return nil }
+    return money
+  }
+
   /// The price in force on that day: the last that had begun, had not ended and was not cancelled.
   public func price(on date: CivilDate) -> HostedPrice? {
     prices.last { price in
@@ -136,7 +145,9 @@ extension HostedModel {
 
 extension HostedPrice {
   /// The prices of a request of that size at that time of day, and the conditions that made them so.
-  func applied(promptTokens: Int, secondOfDay: Int, batch: Bool) -> (TokenPrices, [PriceMark]) {
+  func applied(
+    promptTokens: Int, secondOfDay: Int, batch: Bool
+  ) -> (prices: TokenPrices, marks: [PriceMark]) {
     let tier = tiers.last { promptTokens > $0.above }
     let special = hours.first { $0.contains(secondOfDay: secondOfDay) }
     var applied = base

@@ -153,7 +153,8 @@ public struct Rate: Sendable, Hashable {
     for line in lines {
       guard line.rate.currency == currency else { throw .currencies(currency, line.rate.currency) }
       let quantity = Int128(line.rate.quantity)
-      let divisor = Int128.greatestCommonDivisor(denominator, quantity)
+      // The rates of a model are mostly for the same quantity, and divisions of 128 bits are slow.
+      let divisor = denominator == quantity ? quantity : Int128.greatestCommonDivisor(denominator, quantity)
       let (widened, overflow1) = numerator.multipliedReportingOverflow(by: quantity / divisor)
       let (added, overflow2) = (Int128(line.units) * Int128(line.rate.picos))
         .multipliedReportingOverflow(by: denominator / divisor)

@@ -48,10 +48,10 @@ extension ReportView {
         "modelled_watt_hours", "modelled_grams_co2e",
       ]
     ]
-    for line in report.lines {
+    for (line, hosted) in zip(report.lines, hosted) {
       lines.append(
         line.labels + values(line).map { $0 ?? "" }
-          + compared.map { hosted($0, line.figures).amount?.decimalText ?? "" }
+          + hosted.map { $0.amount?.decimalText ?? "" }
           + modelled(line.figures).map { $0 ?? "" })
     }
     return lines.map { $0.map(Self.field).joined(separator: ",") }
@@ -87,12 +87,12 @@ extension ReportView {
     }
     json.array("by") { json in for dimension in report.query.dimensions { json.value(dimension.title) } }
     json.array("lines") { json in
-      for line in report.lines {
+      for (line, hosted) in zip(report.lines, hosted) {
         json.object { json in
           json.object("labels") { json in
             for (dimension, label) in zip(report.query.dimensions, line.labels) { json.field(dimension.title, label) }
           }
-          write(line, into: &json)
+          write(line, hosted, into: &json)
         }
       }
     }
@@ -112,7 +112,7 @@ extension ReportView {
   }
 
   /// Amounts are decimal text, counts and milliseconds numbers.
-  private func write(_ line: Report.Line, into json: inout JSONWriter) {
+  private func write(_ line: Report.Line, _ hosted: [HostedFigure], into json: inout JSONWriter) {
     let figures = line.figures
     let texts = [
       "currency", "marginal", "marginal_per_million", "marginal_per_million_good", "charged", "over_recovery",
@@ -158,7 +158,7 @@ extension ReportView {
       for (name, value) in zip(["watt_hours", "grams_co2e"], modelled(figures)) { json.field(name, value) }
     }
     json.array("hosted") { json in
-      for counting in compared { json.object { write(counting, figures, into: &$0) } }
+      for (counting, figure) in zip(compared, hosted) { json.object { write(counting, figure, into: &$0) } }
     }
   }
 
@@ -170,8 +170,7 @@ extension ReportView {
     }
   }
 
-  private func write(_ counting: HostedCounting, _ figures: ReportFigures, into json: inout JSONWriter) {
-    let figure = hosted(counting, figures)
+  private func write(_ counting: HostedCounting, _ figure: HostedFigure, into json: inout JSONWriter) {
     let bases = TokenBasis.allCases.filter { figure.bases[$0] != nil }
     json.field("model", counting.model.name)
     json.field("provider", counting.model.provider)

@@ -11,6 +11,13 @@ struct ReportView {
   /// What a vCPU would cost on another machine.
   let other: HourlyPrice?
   let power: PowerModel
+  /// For each line what each of the compared models would have charged: every request is priced once.
+  let hosted: [[HostedFigure]]
+
+  init(report: Report, compared: [HostedCounting], day: Int64?, other: HourlyPrice?, power: PowerModel) {
+    (self.report, self.compared, self.day, self.other, self.power) = (report, compared, day, other, power)
+    hosted = report.lines.map { line in compared.map { report.hosted($0, for: line.figures, day: day) } }
+  }
 
   // MARK: A table for people
 
@@ -28,7 +35,7 @@ struct ReportView {
     var table = Table(
       columns: report.query.dimensions.map { .init(title: $0.title) }
         + numbers.map { .init(title: $0, right: true) })
-    for line in report.lines {
+    for (line, hosted) in zip(report.lines, hosted) {
       let figures = line.figures
       var cells = line.labels.map { printable($0) }
       cells += [figures.totals.requests, figures.totals.prompt, figures.totals.cached, figures.totals.completion].map {
@@ -45,7 +52,7 @@ struct ReportView {
         cells.append(figures.charged > 0 ? text(figures.charge, line.currency) : "-")
         cells.append(figures.recovery.map { text($0, line.currency) } ?? "-")
       }
-      cells += compared.map { hosted($0, figures).amount.map { $0.text() } ?? "unknown" }
+      cells += hosted.map { $0.amount.map { $0.text() } ?? "unknown" }
       if let other { cells.append(cost(figures.totals.cpuNanos, on: other).map { $0.text() } ?? "unknown") }
       if let energy = power.microWattHours(ofCPUNanos: figures.totals.cpuNanos) { cells.append(scaled(energy, "Wh")) }
       if let carbon = power.micrograms(ofCPUNanos: figures.totals.cpuNanos) { cells.append(scaled(carbon, "g")) }
@@ -138,14 +145,15 @@ struct ReportView {
 
   /// One text where all models have one basis, else one for each.
   private var basisText: String {
-    let texts = compared.map { basis(of: $0) }
+    let texts = compared.indices.map { basis(at: $0) }
     if let first = texts.first, texts.allSatisfy({ $0 == first }) { return first }
     return zip(compared, texts).map { "\($0.model.shortName): \($1)" }.joined(separator: "; ")
   }
 
-  private func basis(of counting: HostedCounting) -> String {
+  private func basis(at index: Int) -> String {
+    let counting = compared[index]
     var bases: [TokenBasis: Int64] = [:]
-    for line in report.lines { bases.merge(hosted(counting, line.figures).bases) { $0 + $1 } }
+    for figures in hosted { bases.merge(figures[index].bases) { $0 + $1 } }
     let texts = TokenBasis.allCases.filter { bases[$0] != nil }.map { basis -> String in
       let requests = bases.count > 1 ? " (\(count(bases[basis] ?? 0)))" : ""
       switch basis {
@@ -179,9 +187,5 @@ struct ReportView {
     }
     if millionths >= 1_000_000 { return FixedPoint.quotient(millionths, by: 1_000_000, decimals: 3) + " " + unit }
     return FixedPoint.quotient(millionths, by: 1_000, decimals: 3) + " m" + unit
-  }
-
-  func hosted(_ counting: HostedCounting, _ figures: ReportFigures) -> HostedFigure {
-    report.hosted(counting, for: figures, day: day)
   }
 }
