@@ -16,15 +16,9 @@ enum {
   ROW_PART = FK_WIDE == 16 ? 64 : 32,  // the same where one row reads what is stored
   ROW_VECTORS = ROW_PART / FK_WIDE,
   MOST_VECTORS = ROW_VECTORS,
-  LINE = 64,  // bytes
 };
 #define FOR_SOME_VECTORS _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
 #define FOR_VECTORS _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
-
-// Fetches `bytes` (a multiple of LINE, a constant) into the second cache.
-INLINE void fetch(const char *from, const size_t bytes) {
-  _Pragma("clang loop unroll(full)") for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch(from + i, 0, 2);
-}
 
 DEFINE_EXP(wide_exp_clipped, fk_wide, fk_wide_bits, wide_splat, wide_fma)
 
@@ -184,7 +178,8 @@ INLINE void attend_tile_q8(const fk_activations *queries, const int count, size_
   const size_t bytes = dimensions / FK_BLOCK * sizeof(fk_block_s8);
   for (size_t g = slots.begin / 8; g < (slots.end + 7u) / 8; g++) {
     for (size_t i = 0; i < bytes; i += LINE) fetch((const char *)values + g * bytes + i, LINE);
-    tile_s8_8(keys + g * bytes, 0, dimensions, queries, dimensions / FK_BLOCK, count, weights[0] + g * 8, FK_KV_BLOCK);
+    tile_s8_8(
+      keys + g * bytes, 0, dimensions, queries, dimensions / FK_BLOCK, count, false, weights[0] + g * 8, FK_KV_BLOCK);
   }
   FOR_TOKENS corrections[t] = soften(weights[t], slots.begin, slots.end, maximum + t, sum + t);
   const fk_half *scales = (const fk_half *)(const void *)values;

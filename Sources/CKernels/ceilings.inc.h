@@ -2,13 +2,13 @@
 // against. Part of kernels.inc.h.
 
 // Reads memory once, front to back, and returns the sum of its bytes' 64-bit lanes so that nothing is optimised away.
-static uint64_t read_memory(const void *memory, size_t count) {
+static uint64_t read_memory(const void *memory, size_t count, bool prefetches) {
   typedef uint64_t u64x4 __attribute__((vector_size(32)));
   const char *from = (const char *)memory;
   u64x4 sums[8] = {{0}};
   size_t i = 0;
   for (; i + 256 <= count; i += 256) {
-    for (size_t j = 0; j < 256; j += 64) __builtin_prefetch(from + i + 2048 + j);
+    for (size_t j = 0; prefetches && j < 256; j += 64) __builtin_prefetch(from + i + 2048 + j);
     for (size_t j = 0; j < 8; j++) {
       u64x4 value;
       memcpy(&value, from + i + 32 * j, 32);

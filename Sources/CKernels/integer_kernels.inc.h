@@ -45,12 +45,14 @@ INLINE f32x8 load_half_8(const fk_half *from, size_t step) {
 #define ROWS_INTS i32x8
 #define ROWS_BYTES u8x32
 #define ROWS_SUM fk_sum
+#define ROWS_GROUPS 1
 #include "integer_tiles.inc.h"
 #undef ROWS
 #undef ROWS_FLOATS
 #undef ROWS_INTS
 #undef ROWS_BYTES
 #undef ROWS_SUM
+#undef ROWS_GROUPS
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Tiles of sixteen rows, where registers hold as many
@@ -61,25 +63,37 @@ INLINE f32x8 load_half_8(const fk_half *from, size_t step) {
 #define ROWS_INTS i32x16
 #define ROWS_BYTES u8x64
 #define ROWS_SUM i32x16
+#define ROWS_GROUPS 2
 #include "integer_tiles.inc.h"
 #undef ROWS
 #undef ROWS_FLOATS
 #undef ROWS_INTS
 #undef ROWS_BYTES
 #undef ROWS_SUM
+#undef ROWS_GROUPS
 // Tiles of fewer tokens wait for memory, which comes faster from one place.
 #define TILE_OF(NAME, COUNT)                                                                                           \
   if (pair && (COUNT) >= FK_SIXTEEN_ROWS) {                                                                            \
-    tile_##NAME##_16(group, bytes, columns, x, stride, COUNT, to, y_stride);                                           \
+    tile_##NAME##_16(group, bytes, columns, x, stride, COUNT, FROM_MEMORY, to, y_stride);                              \
   } else {                                                                                                             \
-    tile_##NAME##_8(group, 0, columns, x, stride, COUNT, to, y_stride);                                                \
-    if (pair) tile_##NAME##_8(group + bytes, 0, columns, x, stride, COUNT, to + FK_GROUP_ROWS, y_stride);              \
+    EIGHT_ROWS(NAME, COUNT, 0)                                                                                         \
+    if (pair) { EIGHT_ROWS(NAME, COUNT, 1) }                                                                           \
   }
 enum { GROUPS_AT_ONCE = 2 };
 #else
-#define TILE_OF(NAME, COUNT) tile_##NAME##_8(group, 0, columns, x, stride, COUNT, to, y_stride);
+#define TILE_OF(NAME, COUNT) EIGHT_ROWS(NAME, COUNT, 0)
 enum { GROUPS_AT_ONCE = 1 };
 #endif
+
+// Only the first tile of tokens finds weights that are not in the cache.
+#define FROM_MEMORY (x == (const fk_activations *)activations)
+
+// Fewest tokens for eight rows to fetch weights: fewer are so quick over a block that the processor does it better.
+enum { FETCHING_TOKENS = 8 };
+
+#define EIGHT_ROWS(NAME, COUNT, SECOND)                                                                                \
+  tile_##NAME##_8(group + (SECOND) * bytes, bytes, columns, x, stride, COUNT,                                          \
+                  (COUNT) >= FETCHING_TOKENS && FROM_MEMORY, to + (SECOND) * FK_GROUP_ROWS, y_stride);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Walking a matrix

@@ -5,7 +5,9 @@
 //   ROWS_FLOATS, ROWS_INTS         vectors with a lane for each row
 //   ROWS_BYTES                     codes of those rows by 4 columns
 //   ROWS_SUM                       dot products under way
-//   step                           bytes from the first eight rows of a tile to the next eight, where it has sixteen
+//   ROWS_GROUPS                    groups of eight rows
+//
+// `step` is a group's bytes: sixteen rows stand that far apart.
 //
 // A tile is some rows by a few tokens, over all columns. For each vector of codes (the rows by four columns) every
 // token multiplies and adds once, so that codes are unpacked once for all tokens of the tile and each token is a chain
@@ -48,14 +50,14 @@ INLINE ROWS_BYTES ROWS(codes_book)(const fk_codes4 *from, size_t step, const int
 
 // dot[t] = codes first..last of a block times the activations of token t at AT. Sums of ISA-dependent width are widened
 // after every LIMIT results.
-#define DOT(FIRST, LAST, CODES, FROM, NEXT, LIMIT)                                                                     \
+#define DOT_TOKENS(BEGIN, FIRST, LAST, CODES, FROM, NEXT, LIMIT)                                                       \
   {                                                                                                                    \
     ROWS_SUM part[TILE];                                                                                               \
     FOR_CODES(k, FIRST, LAST) {                                                                                        \
       const int column = 4 * k;                                                                                        \
       ROWS_BYTES q = ROWS(CODES)(FROM, step, k);                                                                       \
       const bool first = (k - FIRST) % LIMIT == 0, last = (k - FIRST) % LIMIT == LIMIT - 1 || k == LAST - 1;           \
-      FOR_TOKENS {                                                                                                     \
+      _Pragma("clang loop unroll(full)") for (int t = BEGIN; t < count; t++) {                                         \
         const int8_t *a = x[(size_t)t * stride + b].codes + column;                                                    \
         part[t] = ROWS(NEXT)(first ? ROWS(zero)() : part[t], q, a);                                                    \
         if (last) dot[t] = k - FIRST < LIMIT ? ROWS(total)(part[t]) : dot[t] + ROWS(total)(part[t]);                   \
@@ -63,9 +65,41 @@ INLINE ROWS_BYTES ROWS(codes_book)(const fk_codes4 *from, size_t step, const int
     }                                                                                                                  \
   }
 
+#ifdef FK_TOKEN_PAIRS
+// Pairs of tokens by eight columns; a last one alone. 32-bit sums hold a whole block.
+#define DOT(FIRST, LAST, CODES, FROM, NEXT, LIMIT)                                                                     \
+  {                                                                                                                    \
+    fk_pair_sum pairs[TILE / 2];                                                                                       \
+    _Pragma("clang loop unroll(full)") for (int k = FIRST; k < LAST; k += 2) {                                         \
+      const int column = 4 * k;                                                                                        \
+      fk_pair_codes q = fk_pair(ROWS(CODES)(FROM, step, k), ROWS(CODES)(FROM, step, k + 1));                           \
+      _Pragma("clang loop unroll(full)") for (int t = 0; t + 1 < count; t += 2) {                                      \
+        const int8_t *a = x[(size_t)t * stride + b].codes + column;                                                    \
+        const int8_t *other = x[(size_t)(t + 1) * stride + b].codes + column;                                          \
+        pairs[t / 2] = fk_pair_next(k == FIRST ? fk_pair_zero() : pairs[t / 2], q, a, other);                          \
+      }                                                                                                                \
+    }                                                                                                                  \
+    _Pragma("clang loop unroll(full)") for (int t = 0; t + 1 < count; t += 2) {                                        \
+      dot[t] = fk_pair_total(pairs[t / 2], 0), dot[t + 1] = fk_pair_total(pairs[t / 2], 1);                            \
+    }                                                                                                                  \
+    if (count % 2 == 1) DOT_TOKENS(count - 1, FIRST, LAST, CODES, FROM, NEXT, LIMIT)                                   \
+  }
+#else
+#define DOT(FIRST, LAST, CODES, FROM, NEXT, LIMIT) DOT_TOKENS(0, FIRST, LAST, CODES, FROM, NEXT, LIMIT)
+#endif
+
 #define TILE_ARGUMENTS                                                                                                 \
   const uint8_t *weights, size_t step, size_t columns, const fk_activations *x, size_t stride, const int count,        \
-      float *y, size_t y_stride
+      const bool fetches, float *y, size_t y_stride
+
+// Fetches as much of the rows behind the tile's as the tile's take for the block at BLOCK. Several tokens take longer
+// over a block than memory does, and the processor does not look ahead far enough then, least of all at sixteen rows,
+// which are two streams. What is behind the last rows is mostly the next call's.
+#define FETCH_BEHIND(BLOCK)                                                                                            \
+  if (fetches) {                                                                                                       \
+    const size_t offset = (size_t)((const uint8_t *)(BLOCK) - weights);                                                \
+    fetch((const char *)weights + ROWS_GROUPS * (step + offset), ROWS_GROUPS * sizeof *(BLOCK));                       \
+  }
 
 INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y, size_t y_stride) {
   FOR_TOKENS ROWS(store)(y + (size_t)t * y_stride, sums[t]);
@@ -81,6 +115,7 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
     const BLOCK *block = (const BLOCK *)(const void *)weights;                                                         \
     for (size_t b = 0; b < columns / 32; b++, block++) {                                                               \
       ROWS_INTS dot[TILE];                                                                                             \
+      FETCH_BEHIND(block)                                                                                              \
       DOT(0, 8, CODES, &block->codes, NEXT, LIMIT)                                                                     \
       ROWS_FLOATS d = ROWS(load_half)(block->d, step);                                                                 \
       FOR_TOKENS {                                                                                                     \
@@ -98,6 +133,7 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
     const BLOCK *block = (const BLOCK *)(const void *)weights;                                                         \
     for (size_t b = 0; b < columns / 32; b++, block++) {                                                               \
       ROWS_INTS dot[TILE];                                                                                             \
+      FETCH_BEHIND(block)                                                                                              \
       DOT(0, 8, CODES, &block->codes, NEXT, LIMIT)                                                                     \
       ROWS_FLOATS d = ROWS(load_half)(block->d, step), m = ROWS(load_half)(block->m, step);                            \
       FOR_TOKENS {                                                                                                     \
@@ -118,6 +154,7 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
       ROWS_FLOATS d = ROWS(load_half)(super->d, step), dmin = -ROWS(load_half)(super->dmin, step);                     \
       for (size_t i = 0; i < 8; i++, b++) {                                                                            \
         ROWS_INTS dot[TILE];                                                                                           \
+        FETCH_BEHIND(&super->blocks[i])                                                                                \
         DOT(0, 8, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
         ROWS_INTS scale = ROWS(load_unsigned)(super->blocks[i].scale, step);                                           \
         ROWS_FLOATS minimum = dmin * ROWS(to_float)(ROWS(load_unsigned)(super->blocks[i].minimum, step));              \
@@ -140,6 +177,7 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
       ROWS_FLOATS d = ROWS(load_half)(super->d, step);                                                                 \
       for (size_t i = 0; i < 8; i++, b++) {                                                                            \
         ROWS_INTS dot[TILE], whole[TILE];                                                                              \
+        FETCH_BEHIND(&super->blocks[i])                                                                                \
         DOT(0, 4, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
         ROWS_INTS first = ROWS(load_signed)(super->blocks[i].scale[0], step);                                          \
         ROWS_INTS second = ROWS(load_signed)(super->blocks[i].scale[1], step);                                         \
@@ -174,6 +212,7 @@ INLINE void ROWS(tile_u4m16)(TILE_ARGUMENTS) {
     ROWS_FLOATS d = ROWS(load_half)(super->d, step), dmin = -ROWS(load_half)(super->dmin, step);
     for (size_t i = 0; i < 8; i++, b++) {
       ROWS_INTS dot[TILE], whole[TILE];
+      FETCH_BEHIND(&super->blocks[i])
       ROWS_INTS first = ROWS(load_unsigned)(super->blocks[i].scale_minimum[0], step);
       ROWS_INTS second = ROWS(load_unsigned)(super->blocks[i].scale_minimum[1], step);
       DOT(0, 4, codes4, &super->blocks[i].codes, next, FK_LIMIT_U4)
@@ -199,6 +238,7 @@ INLINE void ROWS(tile_c4k)(TILE_ARGUMENTS) {
     ROWS_FLOATS d = ROWS(load_half)(super->d, step);
     for (size_t i = 0; i < 8; i++, b++) {
       ROWS_INTS dot[TILE];
+      FETCH_BEHIND(&super->blocks[i])
       DOT(0, 8, codes_book, &super->blocks[i].codes, next_signed, FK_LIMIT_S8)
       ROWS_INTS scale = ROWS(load_signed)(super->blocks[i].scale, step);
       FOR_TOKENS {

@@ -15,6 +15,9 @@
 //   fk_next(sum, codes, a)         adds codes of 8 rows by 4 columns times 4 activations; exact as long as a sum takes
 //                                  no more than FK_LIMIT_U4, _U5, _U6 results for codes of that many bits
 //   fk_next_signed(sum, codes, a)  the same for signed weights; FK_LIMIT_S8
+//   FK_TOKEN_PAIRS                 defined where one instruction multiplies codes by two tokens: fk_pair_codes,
+//                                  fk_pair(codes of 4 columns, codes of the next 4), fk_pair_zero(), fk_pair_next(sum,
+//                                  codes, 8 activations of one token, 8 of the other), fk_pair_total(sum, 0 or 1)
 //   TILE, FLOAT_TILE               tokens that share one reading of integer and of float weights: what registers admit
 //   HEADS_TILE                     query heads that share one reading of keys and values
 //   DECODES_HALVES                 whether a row decodes keys and values to memory first, for want of registers
@@ -54,6 +57,13 @@ INLINE float max_lanes(f32x8 v) {
   v = fk_max(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
   v = fk_max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
   return fk_max(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6))[0];
+}
+
+enum { LINE = 64 };  // bytes of a line of the caches
+
+// Fetches `bytes`, a constant, into the second-level cache.
+INLINE void fetch(const char *from, const size_t bytes) {
+  _Pragma("clang loop unroll(full)") for (size_t i = 0; i < bytes; i += LINE) __builtin_prefetch(from + i, 0, 2);
 }
 
 #ifdef FK_WIDE_FILE

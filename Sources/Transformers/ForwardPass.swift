@@ -10,7 +10,9 @@ public final class ForwardPass {
   private let pool: WorkerPool
   let state: PassState
   /// Sees the inputs of every matrix, where someone wants to know them.
-  public var observer: (any ActivationObserver)?
+  public var observer: (any ActivationObserver)? {
+    didSet { for rows in [attended, gated] { rows.isObserved = observer != nil } }
+  }
   /// Whether the rest of the layer is left out, since its observer has seen what it wanted.
   var isCut = false
   private let ropes: [RopeTable]

@@ -24,8 +24,10 @@ final class ActivationRows {
   let columns: Int
   /// Terms of the rows that are written and read from now on: 1 or, where made for it, 2.
   var terms = 1
+  /// Whether somebody beside the matrices reads the floats.
+  var isObserved = false
   private let tokens: Int
-  let needsFloats: Bool
+  private let needsFloats: Bool
   let needsBlocks: Bool
   private let floats: AlignedBuffer<Float>
   private let blocks: AlignedBuffer<Activations>
@@ -56,9 +58,20 @@ final class ActivationRows {
   /// Quantises `count` elements of a row from `start`, where blocks are needed.
   /// - Precondition: both are multiples of 32.
   func finish(token: Int, start: Int, count: Int, _ kernels: Kernels) {
+    quantize(floatRow(token).part(start, count), token: token, start: start, kernels)
+  }
+
+  /// Takes elements of a row from `start` that stand elsewhere, in the forms that are needed: seldom as floats.
+  /// - Precondition: as of `finish`.
+  func put(_ elements: View<Float>, token: Int, start: Int, _ kernels: Kernels) {
+    if needsFloats || isObserved { elements.copy(to: floatRow(token).part(start, elements.count)) }
+    quantize(elements, token: token, start: start, kernels)
+  }
+
+  private func quantize(_ x: View<Float>, token: Int, start: Int, _ kernels: Kernels) {
     guard needsBlocks else { return }
+    let count = x.count
     precondition(start.isMultiple(of: Kernels.block) && count.isMultiple(of: Kernels.block))
-    let x = floatRow(token).part(start, count)
     let rounded = blockRow(token).part(start / Kernels.block, count / Kernels.block)
     kernels.quantize(x, to: rounded)
     guard terms == 2 else { return }

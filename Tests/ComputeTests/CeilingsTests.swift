@@ -16,7 +16,11 @@ import Testing
         for byte in 0..<8 { expected &+= UInt64(memory.pointer[lane * 8 + byte]) << UInt64(8 * byte) }
       }
       for index in whole..<count { expected &+= UInt64(memory.pointer[index]) }
-      #expect(kernels.table.pointee.read_memory(memory.pointer, count) == expected, "\(kernels.name) \(count) bytes")
+      for prefetches in [false, true] {
+        #expect(
+          kernels.table.pointee.read_memory(memory.pointer, count, prefetches) == expected,
+          "\(kernels.name) \(count) bytes")
+      }
     }
   }
 

@@ -44,9 +44,13 @@ import Testing
         "-I", kernels.appending(path: "include").path, Self.root.appending(path: "Tests/Cross/kernels.c").path,
       ] + sources + ["-lm", "-o", program])
     #expect(compiled.status == 0, "\(compiled.output)")
-    let checked = try run("qemu-aarch64", [program, "neon-dotprod"])
-    #expect(checked.status == 0 && checked.output.contains("neon-dotprod: 0 faults"), "\(checked.output)")
-    let absent = try run("qemu-aarch64", ["-cpu", "cortex-a53", program, "neon-dotprod"])
-    #expect(absent.status == 2, "a processor without the instruction does not get the table: \(absent.output)")
+    for names in [["neon-dotprod"], ["neon-i8mm", "neon-dotprod"]] {
+      let checked = try run("qemu-aarch64", [program] + names)
+      #expect(checked.status == 0 && checked.output.contains("\(names[0]): 0 faults"), "\(checked.output)")
+    }
+    for (processor, name) in [("cortex-a53", "neon-dotprod"), ("neoverse-n1", "neon-i8mm")] {
+      let absent = try run("qemu-aarch64", ["-cpu", processor, program, name])
+      #expect(absent.status == 2, "a processor without the instruction does not get the table: \(absent.output)")
+    }
   }
 }

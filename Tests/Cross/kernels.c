@@ -1,6 +1,7 @@
 // Holds one table of kernels against the plain one on a machine that cannot run the test suite itself, such as an emulated
-// Arm: every layout at its extremes, results that must not depend on the batch, quantisation, attention. Exit status 0
-// where all agree. Usage: kernels NAME
+// Arm: every layout at its extremes, results that must not depend on the batch, quantisation, attention. Where a
+// second table is named, whose float operations are the same, products must be its bit for bit. Exit status 0 where all
+// agree. Usage: kernels NAME [TWIN]
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 enum { COLUMNS = 512, GROUPS = 3, ROWS = GROUPS * 8, MOST = 17, DIMENSIONS = 64, HEADS = 8 };
 
 static int faults = 0;
+static const fk_kernels *twin = NULL;
 
 static void fault(const char *what, int which, size_t tokens) {
   if (faults++ < 20) printf("%s %d, %zu tokens\n", what, which, tokens);
@@ -51,6 +53,11 @@ static void check_matmul(const fk_kernels *kernels, const fk_kernels *plain, fk_
     const void *input = is_float ? (const void *)x : blocks;
     kernels->matmul[layout](matrix, GROUPS, COLUMNS, input, tokens, found, ROWS);
     plain->matmul[layout](matrix, GROUPS, COLUMNS, input, tokens, expected, ROWS);
+    if (twin) {
+      static float same[MOST * ROWS];
+      twin->matmul[layout](matrix, GROUPS, COLUMNS, input, tokens, same, ROWS);
+      if (memcmp(same, found, tokens * ROWS * sizeof *same)) fault("another result than its twin's, layout", layout, tokens);
+    }
     float largest = 1;
     for (size_t i = 0; i < tokens * ROWS; i++) largest = fmaxf(largest, fabsf(expected[i]));
     for (size_t i = 0; i < tokens * ROWS; i++) {
@@ -95,9 +102,10 @@ static void check_attention(const fk_kernels *kernels, const fk_kernels *plain, 
 }
 
 int main(int count, char **words) {
-  const fk_kernels *kernels = count == 2 ? fk_kernels_named(words[1]) : NULL;
+  const fk_kernels *kernels = count >= 2 ? fk_kernels_named(words[1]) : NULL;
+  twin = count == 3 ? fk_kernels_named(words[2]) : NULL;
   const fk_kernels *plain = fk_kernels_named("baseline");
-  if (!kernels) {
+  if (!kernels || (count == 3 && !twin)) {
     printf("give the name of a table that runs here\n");
     return 2;
   }

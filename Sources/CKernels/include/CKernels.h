@@ -175,17 +175,30 @@ typedef struct {
   // log(sum(exp(x))) and the largest element.
   float (*log_sum_exp)(const float *x, size_t count, float *largest);
 
-  // Ceilings, for benchmarks. Reads memory front to back, prefetching, and returns a sum of it.
-  uint64_t (*read_memory)(const void *memory, size_t count);
+  // Ceilings, for benchmarks. Reads memory front to back, fetching ahead or leaving that to the processor, and returns
+  // a sum of it.
+  uint64_t (*read_memory)(const void *memory, size_t count, bool prefetches);
   // Multiplies and adds in registers only, as fast as the instructions issue; returns how many products were added.
   size_t (*multiply_integers)(size_t rounds, float *sink);
   size_t (*multiply_floats)(size_t rounds, float *sink);
 } fk_kernels;
 
+// What tables need of a processor. AVX2 is with FMA and F16C; AVX-512 with its parts F, VL, BW and DQ.
+enum {
+  FK_HAS_AVX2 = 1,
+  FK_HAS_AVX_VNNI = 2,
+  FK_HAS_AVX512_VNNI = 4,
+  FK_HAS_DOT_PRODUCT = 8,
+  FK_HAS_I8MM = 16,
+};
+
+// The tables that a processor with these features can run, fastest first; NULL past the last, which is "baseline".
+const fk_kernels *fk_kernels_for(unsigned features, size_t index);
+
 // The table called `name` ("baseline", "avx2"), or NULL where this machine cannot run it or there is none.
 const fk_kernels *fk_kernels_named(const char *name);
 
-// The tables that this machine can run, fastest first; NULL past the last, which is "baseline".
+// Those that this machine can run, likewise.
 const fk_kernels *fk_kernels_at(size_t index);
 
 // The fastest table that this machine can run.

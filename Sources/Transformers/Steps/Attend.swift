@@ -281,14 +281,15 @@ import Synchronization
   private func write(_ softmax: Softmax, row: Int, kvHead: Int) {
     let configuration = state.configuration
     let width = configuration.group * configuration.headDim
-    let floats = output.floatRow(row).part(kvHead * width, width)
     for head in 0..<configuration.group {
       let values = softmax.output.part(head * configuration.headDim, configuration.headDim)
       state.kernels.scale(values, by: 1 / softmax.sum[head])
-      values.copy(to: floats.part(head * configuration.headDim, configuration.headDim))
     }
+    let values = softmax.output.part(0, width)
     if Self.quantizesInChunks(configuration) {
-      output.finish(token: row, start: kvHead * width, count: width, state.kernels)
+      output.put(values, token: row, start: kvHead * width, state.kernels)
+    } else {
+      values.copy(to: output.floatRow(row).part(kvHead * width, width))
     }
   }
 

@@ -51,8 +51,7 @@ final class FeedForwardWeights: Sendable {
     for token in 0..<state.count {
       let part = gate.part(token * stride, rows.count)
       state.kernels.activate(activation, gate: part, up: up.part(token * stride, rows.count))
-      part.copy(to: output.floatRow(token).part(first, rows.count))
-      output.finish(token: token, start: first, count: rows.count, state.kernels)
+      output.put(part, token: token, start: first, state.kernels)
     }
   }
 }
