@@ -46,6 +46,12 @@ public protocol PoolJob: AnyObject {
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private let done: UnsafeMutablePointer<pthread_cond_t>
   private var handles: [pthread_t] = []
+  private var standingBack = StandingBack()
+  /// For each thread of the pool the file of `RunDelay`; the caller's is the first.
+  private let delays: UnsafeMutablePointer<Atomic<Int32>>
+  private var caller: pthread_t?
+  private var runsUntilLook = 0
+  private var lastLook: (at: Int64, delay: Int64) = (0, 0)
   private var job: (any PoolJob)?
 
   /// - Throws: `SystemError` if a thread cannot be made.
@@ -55,6 +61,8 @@ public protocol PoolJob: AnyObject {
     active = threads
     unsafe runs = .allocate(capacity: threads * Self.counterStride)
     for index in 0..<threads * Self.counterStride { unsafe (runs + index).initialize(to: Atomic(0)) }
+    unsafe delays = .allocate(capacity: threads)
+    for index in 0..<threads { unsafe (delays + index).initialize(to: Atomic(-1)) }
     unsafe mutex = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
     unsafe done = .allocate(capacity: 1)
@@ -79,6 +87,9 @@ public protocol PoolJob: AnyObject {
     unsafe mutex.deallocate()
     unsafe runs.deinitialize(count: threads * Self.counterStride)
     unsafe runs.deallocate()
+    for index in 0..<threads { closeDelay(of: index) }
+    unsafe delays.deinitialize(count: threads)
+    unsafe delays.deallocate()
   }
 
   /// The pool's own threads, for reading their CPU clocks.
@@ -107,6 +118,9 @@ public protocol PoolJob: AnyObject {
   public func run(_ job: any PoolJob, chunks: Int) {
     precondition(chunks <= Self.maxChunks)
     guard chunks > 0 else { return }
+    runsUntilLook -= 1
+    if runsUntilLook < 0 { lookAround() }
+    let active = max(1, active - standingBack.workers)
     if active == 1 || chunks == 1 {
       for chunk in 0..<chunks { job.perform(chunk: chunk, worker: 0) }
       return
@@ -129,6 +143,35 @@ public protocol PoolJob: AnyObject {
     waitForOthers()
     // Workers read this field only within a chunk, and all chunks are finished.
     self.job = nil
+  }
+
+  // MARK: Other programs
+
+  /// Sees now and then whether other programs have the processors. Allocates nothing.
+  private func lookAround() {
+    runsUntilLook = Self.runsBetweenLooks
+    let now = Clock.nowNanos()
+    standingBack.advance(to: now)
+    guard now - lastLook.at >= StandingBack.window else { return }
+    let isNew = caller != pthread_self()
+    if isNew {
+      caller = pthread_self()
+      closeDelay(of: 0)
+      unsafe delays[0].store(RunDelay.open(), ordering: .relaxed)
+    }
+    var delay: Int64 = 0
+    for index in 0..<threads { unsafe delay += RunDelay.nanos(delays[index].load(ordering: .acquiring)) }
+    if !isNew {
+      standingBack.waited(delay - lastLook.delay, of: now - lastLook.at, at: now, most: active - 1)
+    }
+    lastLook = (now, delay)
+  }
+
+  private static let runsBetweenLooks = 16
+
+  private func closeDelay(of index: Int) {
+    let descriptor = unsafe delays[index].exchange(-1, ordering: .relaxed)
+    if descriptor >= 0 { close(descriptor) }
   }
 
   /// Computes chunks of job `tag` as long as there are any, one's own first.
@@ -211,6 +254,7 @@ public protocol PoolJob: AnyObject {
   }
 
   private func work(as worker: Int) {
+    unsafe delays[worker].store(RunDelay.open(), ordering: .releasing)
     var seen = 0
     while true {
       waitForEpoch(after: seen)

@@ -53,6 +53,41 @@ private final class PlainJob: PoolJob {
 @Suite(.serialized) struct PoolTests {
   static let jobs = slowTests ? 200_000 : 2_000
 
+  /// Milliseconds for nanoseconds.
+  @Test func workersThatWaitForProcessorsStandBackAndReturn() {
+    func ms(_ count: Int64) -> Int64 { count * 1_000_000 }
+    var standing = StandingBack()
+    func look(_ time: Int64, waited: Int64, most: Int = 1) -> Int {
+      standing.advance(to: ms(time))
+      standing.waited(ms(waited), of: ms(20), at: ms(time), most: most)
+      return standing.workers
+    }
+    #expect(look(20, waited: 5) == 0)
+    #expect(look(40, waited: 6) == 1)
+    #expect(look(89, waited: 0) == 1)
+    #expect(look(90, waited: 0) == 0)
+    // No better: away for twice as long, and again.
+    #expect(look(110, waited: 10) == 1)
+    #expect(look(209, waited: 0) == 1 && look(210, waited: 0) == 0)
+    #expect(look(230, waited: 10) == 1)
+    #expect(look(429, waited: 0) == 1 && look(430, waited: 0) == 0)
+    // Fine for a while: as at first.
+    #expect(look(540, waited: 10) == 1 && look(590, waited: 0) == 0)
+    // Never more than may, and back one after another.
+    #expect((1...5).map { look(1_000 + $0, waited: 10, most: 3) } == [1, 2, 3, 3, 3])
+    #expect(look(1_053, waited: 0) == 2 && look(1_073, waited: 0) == 1 && look(1_093, waited: 0) == 0)
+    #expect(look(1_113, waited: 10, most: 0) == 0)
+  }
+
+  @Test func waitingForAProcessorIsCounted() throws {
+    let descriptor = RunDelay.open()
+    defer { close(descriptor) }
+    try #require(descriptor >= 0)
+    let text = try String(contentsOfFile: "/proc/thread-self/schedstat", encoding: .utf8)
+    let earlier = try #require(Int64(text.split(separator: " ")[1]))
+    #expect(RunDelay.nanos(descriptor) >= earlier && RunDelay.nanos(-1) == 0)
+  }
+
   @Test(arguments: 1...8)
   func everyChunkOnce(threads: Int) throws {
     let pool = try WorkerPool(threads: threads)
