@@ -75,17 +75,16 @@ void fk_visit_order(fk_layout layout, const float *moments, size_t columns, uint
 bool fk_factor_moments(const float *moments, size_t columns, const uint32_t *order, double *work, float *feedback,
                        float *pivots) {
   for (size_t p = 0; p < columns; p++) {
-    for (size_t j = 0; j <= p; j++) {
-      work[p * columns + j] = (double)moments[(size_t)order[p] * columns + order[j]];
-    }
+    double *row = work + p * (p + 1) / 2;
+    for (size_t j = 0; j <= p; j++) row[j] = (double)moments[(size_t)order[p] * columns + order[j]];
   }
-  // Right-looking, from the last visit to the first; only the lower triangle is used.
+  // Right-looking, from the last visit to the first, on the lower triangle alone: row p begins at p (p + 1) / 2.
   for (size_t p = columns; p-- > 0;) {
-    double *row = work + p * columns, pivot = row[p];
+    double *row = work + p * (p + 1) / 2, pivot = row[p];
     if (!(pivot > 0)) return false;
     pivots[p] = (float)pivot;
     for (size_t i = 0; i < p; i++) {
-      double factor = row[i] / pivot, *other = work + i * columns;
+      double factor = row[i] / pivot, *other = work + i * (i + 1) / 2;
       for (size_t j = 0; j <= i; j++) other[j] -= factor * row[j];
     }
     for (size_t j = 0; j < p; j++) feedback[p * columns + j] = (float)(row[j] / pivot);

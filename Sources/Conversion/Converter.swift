@@ -31,7 +31,7 @@ public struct TensorReport: Sendable {
 
 /// Writes a model in other types, tensor by tensor, on all threads of a pool.
 ///
-/// Memory holds a slab of some megabytes and the mapped pages of one tensor, whatever the model's size. The result does
+/// Memory holds a slab of some megabytes and the mapped pages that it came from, whatever the model's size. The result does
 /// not depend on the number of threads, nor on the order in which tensors come.
 public final class Converter {
   /// The types that tensors can be rounded to.
@@ -129,6 +129,7 @@ public final class Converter {
       } catch {
         throw .writer(error)
       }
+      file.release(rows, of: item.tensor)
       row = rows.upperBound
     }
     let blockCount = min(32, item.tensor.columns)

@@ -7,7 +7,7 @@ import ModelFiles
 /// was made, so that another model, or a new version of the encoders, never finds it.
 public struct LevelCache: Sendable {
   /// Raised whenever the encoders or the rules of a level give other bytes.
-  private static let encoders = 3
+  private static let encoders = 4
 
   private let directory: String
 

@@ -149,6 +149,14 @@ public final class ModelFile: Sendable {
     parts[tensor.part].release(tensor.range)
   }
 
+  /// The same for some rows, where these lie together in the file.
+  public func release(_ rows: Range<Int>, of tensor: TensorInfo) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rows, "rows outside the tensor")
+    guard tensor.inOrder else { return }
+    let start = tensor.range.lowerBound + rows.lowerBound * tensor.rowBytes
+    parts[tensor.part].release(start..<start + rows.count * tensor.rowBytes)
+  }
+
   private static func map(_ path: String) throws(ModelFileError) -> MappedFile {
     do {
       return try MappedFile(path: path)

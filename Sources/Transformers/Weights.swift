@@ -226,7 +226,9 @@ private final class PackJob: PoolJob {
         rows: min(groupRows, matrix.rows - row), columns: matrix.columns,
         from: source + row * matrix.source.rowBytes, to: destination.pointer)
     }
+    file.release(first * groupRows..<min(last * groupRows, matrix.rows), of: matrix.source)
   }
+
   /// The same for rows that the file has in another order: each group is gathered first.
   private func packReordered(_ matrix: Linear, _ chunk: Int) {
     let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)

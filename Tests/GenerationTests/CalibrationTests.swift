@@ -82,8 +82,9 @@ import Transformers
       let isDone = try calibration.run(
         progress: { _, _ in true }, failure: { $0 },
         quantize: { (inputs) throws(GenerationError) in
-          func trace(_ sums: View<Float>?) -> Float {
-            sums.map { sums in (0..<inputs.columns).reduce(0) { $0 + abs(sums[$1 * inputs.columns + $1]) } } ?? -1
+          func trace(_ sums: AlignedBuffer<Float>?) -> Float {
+            guard let sums, let shape = engine.model.shape(ofMatrix: inputs.readers[0]) else { return -1 }
+            return (0..<shape.columns).reduce(0) { $0 + abs(sums.view[$1 * shape.columns + $1]) }
           }
           found[inputs.readers[0]] = (trace(inputs.moments), trace(inputs.cross))
           guard let replaced, inputs.readers.contains(replaced), let shape = engine.model.shape(ofMatrix: replaced)

@@ -185,3 +185,19 @@ import Testing
     }
   }
 }
+
+extension CompensatingEncoder {
+  /// An encoder for moments that stay what they are.
+  convenience init(
+    type: TensorType, moments: View<Float>, cross: View<Float>? = nil, columns: Int
+  ) throws {
+    func copied(_ view: View<Float>) throws -> AlignedBuffer<Float> {
+      let copy = try AlignedBuffer<Float>(count: view.count)
+      view.copy(to: copy.view)
+      return copy
+    }
+    try self.init(
+      type: type,
+      moments: CompensationMoments(taking: copied(moments), cross: cross.map(copied), columns: columns))
+  }
+}

@@ -26,7 +26,8 @@ typedef struct {
 // Fills `order` [columns]: blocks by falling moments, in each block the groups, in each group the columns.
 void fk_visit_order(fk_layout layout, const float *moments, size_t columns, uint32_t *order);
 
-// Factors the moments in the given order. work: columns * columns doubles. False where they are not positive definite.
+// Factors the moments in the given order. work: columns * (columns + 1) / 2 doubles. False where they are not positive
+// definite.
 bool fk_factor_moments(const float *moments, size_t columns, const uint32_t *order, double *work, float *feedback,
                        float *pivots);
 

@@ -24,11 +24,13 @@ struct LevelWriter {
   /// What stands in front of the progress, such as "farthing: ".
   var heading = "farthing: "
 
-  /// Most that `auto` takes beside the largest tensor.
+  /// Most that a conversion takes beside the largest tensor.
   private static let affordableBytes = 300_000_000
 
   func write(to path: String) throws(CommandFailure) -> Outcome {
-    if let (engine, blas) = try compensation() { return try compensate(engine, blas, path) }
+    if let (engine, blas, compensation) = try compensation() {
+      return try compensate(engine, blas, compensation, path)
+    }
     // Floats are rounded to nearest whatever was asked for.
     let method = request.method == .rtn || !hasBlocks ? QuantizeMethod.rtn : .search
     var rounding = Converter.Rounding()
@@ -49,34 +51,47 @@ struct LevelWriter {
   // MARK: Which method
 
   /// What it takes to compensate; nil where another method is to be taken.
-  private func compensation() throws(CommandFailure) -> (Engine, OpenBLAS)? {
+  private func compensation() throws(CommandFailure) -> (Engine, OpenBLAS, CompensationPlan)? {
     guard request.method == .compensate || request.method == .auto else { return nil }
     guard hasBlocks else { return nil }
     let isAsked = request.method == .compensate
     do throws(Refusal) {
       let configuration: ModelConfiguration
       do { configuration = try ModelConfiguration(file) } catch { throw Refusal(error.description) }
-      let need = CompensatedMatrices.MemoryNeed(
-        file, configuration: configuration, tokens: tokens(configuration), hasText: request.text != nil,
-        threads: threads)
-      if !isAsked, need.otherBytes > Self.affordableBytes {
+      let plan = CompensationPlan(
+        file, configuration: configuration, types: types, tokens: request.tokens, hasText: request.text != nil,
+        threads: threads, bound: Self.affordableBytes)
+      guard let plan else {
         throw Refusal(
-          "making up for errors would take \(readableBytes(need.otherBytes)) beside the largest tensor, more than "
-            + "\(readableBytes(Self.affordableBytes)); --method compensate does it all the same")
+          "making up for the errors of half of the numbers would take more than "
+            + "\(readableBytes(Self.affordableBytes)) beside the largest tensor"
+            + (request.tokens.map { " with \(grouped($0)) calibration tokens" } ?? ""))
       }
       // It changes the environment while it loads: before there are threads.
       let blas: OpenBLAS
       do { blas = try OpenBLAS.load() } catch { throw Refusal(error.description) }
-      return (try engine(configuration, blas), blas)
+      let engine = try engine(configuration, blas)
+      note(plan.tooWide)
+      return (engine, blas, plan)
     } catch {
-      guard !isAsked else { throw .failed(error.reason) }
+      guard !isAsked else { throw .failed("\(error.reason); --method search does without") }
       console.note("--method search is taken: \(error.reason)")
       return nil
     }
   }
 
-  private func tokens(_ configuration: ModelConfiguration) -> Int {
-    request.tokens ?? CompensatedMatrices.defaultTokens(configuration, hasText: request.text != nil)
+  /// Of the tensors that change.
+  private var types: [String: TensorType] {
+    let changed = plan.items.lazy.filter { !$0.isCopied }
+    return Dictionary(changed.map { ($0.tensor.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private func note(_ tooWide: [String]) {
+    guard let first = tooWide.first else { return }
+    console.note(
+      "\(tooWide.count) \(tooWide.count == 1 ? "tensor is" : "tensors are") rounded by the search (\(first)"
+        + (tooWide.count > 1 ? " and others" : "") + "): making up for their errors would take more than "
+        + "\(readableBytes(Self.affordableBytes)) beside the largest tensor")
   }
 
   /// Why there is no compensation.
@@ -101,20 +116,20 @@ struct LevelWriter {
 
   // MARK: Work
 
-  private func compensate(_ engine: Engine, _ blas: OpenBLAS, _ path: String) throws(CommandFailure) -> Outcome {
+  private func compensate(
+    _ engine: Engine, _ blas: OpenBLAS, _ compensation: CompensationPlan, _ path: String
+  ) throws(CommandFailure) -> Outcome {
     var rounding = Converter.Rounding()
     rounding.importance = request.importance
-    var types: [String: TensorType] = [:]
     var squares: [String: [Float]] = [:]
     for item in plan.items where !item.isCopied {
-      types[item.tensor.name] = item.type
       squares[item.tensor.name] = try failing { () throws(ConversionError) in try rounding.meanSquares(item.tensor) }
     }
     let matrices: CompensatedMatrices
     do {
       matrices = try CompensatedMatrices(
-        engine, blas: blas, types: types, text: request.text, maxTokens: tokens(engine.model.configuration),
-        importance: { squares[$0] })
+        engine, blas: blas, types: compensation.types, searched: compensation.searched, text: request.text,
+        maxTokens: compensation.tokens, importance: { squares[$0] })
     } catch {
       throw .failed(error.description)
     }
@@ -123,12 +138,17 @@ struct LevelWriter {
       matrices.isStopped = { converter.isInterrupted }
       var reports: [TensorReport] = []
       let start = Clock.nowNanos()
+      let all = max(work(compensation), 1)
+      var done = 0.0
+      func show() {
+        let seconds = Double(Clock.nowNanos() - start) / 1e9
+        let left = done > 0 ? ", \(Int((seconds * (all - done) / done).rounded(.up))) s left" : ""
+        console.progress(
+          "\(heading)\(progressBar(Int(1000 * done / all), of: 1000)) over \(matrices.calibrationTokens) tokens" + left)
+      }
       let isDone = try matrices.run(
-        progress: { done, all in
-          let left = done > 0 ? (Clock.nowNanos() - start) / Int64(done) * Int64(all - done) / 1_000_000_000 : nil
-          console.progress(
-            "\(heading)\(progressBar(done, of: all)) over \(matrices.calibrationTokens) tokens"
-              + (left.map { ", \($0) s left" } ?? ""))
+        progress: { _, _ in
+          show()
           return !converter.isInterrupted
         },
         failure: { error in
@@ -136,10 +156,26 @@ struct LevelWriter {
           return ConversionError.memory(error.description)
         },
         deliver: { (name, blocks) throws(ConversionError) in
-          reports.append(try converter.convert(name, rounded: blocks))
+          let report = try converter.convert(name, rounded: blocks)
+          reports.append(report)
+          done += Self.work(rows: report.rows, columns: report.columns)
+          show()
         })
       guard isDone else { throw .writer(.interrupted) }
       return try finish(converter, reports, method: .compensate)
+    }
+  }
+
+  /// About what rounding a matrix takes, in products.
+  private static func work(rows: Int, columns: Int) -> Double { Double(rows) * Double(columns) * Double(columns) }
+
+  /// The same of all matrices that compensation rounds: without a text no embedding that is not the head too.
+  private func work(_ compensation: CompensationPlan) -> Double {
+    let hasHead = file.tensors.contains { $0.name == "output.weight" }
+    return file.tensors.reduce(0) { sum, tensor in
+      let isLeft = request.text == nil && hasHead && tensor.name == "token_embd.weight"
+      guard tensor.rows > 1, compensation.types[tensor.name] != nil, !isLeft else { return sum }
+      return sum + Self.work(rows: tensor.rows, columns: tensor.columns)
     }
   }
 

@@ -83,11 +83,22 @@ enum Quantize {
 
   /// Says what the person may not expect of a plan.
   private static func note(_ plan: ConversionPlan, _ console: Console) {
+    // One line for all tensors that go the same way: a large model may have hundreds.
+    var lines: [(text: String, names: [String])] = []
     for item in plan.items {
       guard let wanted = item.unfitting else { continue }
-      console.note(
-        "\(item.tensor.name): rows of \(item.tensor.columns) are not whole blocks of \(wanted.name) "
-          + "(\(wanted.elementsPerBlock)); it becomes \(item.type.name)")
+      let text =
+        "rows of \(item.tensor.columns) are not whole blocks of \(wanted.name) (\(wanted.elementsPerBlock)), so "
+        + "\(item.type.name) is taken"
+      if let line = lines.firstIndex(where: { $0.text == text }) {
+        lines[line].names.append(item.tensor.name)
+      } else {
+        lines.append((text, [item.tensor.name]))
+      }
+    }
+    for line in lines {
+      let others = line.names.count > 1 ? " and \(line.names.count - 1) more" : ""
+      console.note("\(line.names[0])\(others): \(line.text)")
     }
     let twice = plan.items.filter { $0.tensor.type.isQuantized && !$0.isCopied }
     if let first = twice.first {

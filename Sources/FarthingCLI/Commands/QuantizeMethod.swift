@@ -9,8 +9,8 @@ enum QuantizeMethod: String, CaseIterable, Sendable {
   static let option = Option<QuantizeMethod>.choice(
     "--method", default: .auto,
     help: "rtn rounds to nearest; search finds scales and codes of least weighted error; compensate makes up for each "
-      + "rounding by the next ones; auto compensates where that takes less than 300 MB beside the largest tensor, and "
-      + "searches where not")
+      + "rounding by the next ones, but for tensors where that would take more than 300 MB beside the largest, which are "
+      + "searched; auto compensates, and searches all where no tensor allows it or OpenBLAS is missing")
   static let importance = Option.text(
     "--importance", value: "FILE",
     help: "mean squares of the columns' inputs, as `farthing importance` or llama-imatrix writes them")

@@ -4,11 +4,12 @@ import Transformers
 
 /// The matrices of a model, rounded with error compensation over calibration tokens.
 ///
-/// Each is handed over as soon as it is made, in the order of the forward pass. Memory is what `LayerCalibration` takes.
+/// Each is handed over as soon as it is made, in the order of the forward pass. Memory is what `CompensationPlan` says.
 public final class CompensatedMatrices {
   private let engine: Engine
   private let calibration: LayerCalibration
   private let types: [String: TensorType]
+  private let searched: Set<String>
   private let importance: (String) -> [Float]?
   private var done: Set<String> = []
   /// Matrices whose inputs said nothing, which the search alone has rounded.
@@ -16,27 +17,24 @@ public final class CompensatedMatrices {
 
   /// Tokens of a chunk of calibration text at most; the model's own context where that is less.
   public static let chunkTokens = 256
-  /// Tokens of calibration in all, unless the caller wants others. Of tokens drawn at random a few times the widest input
-  /// are enough.
-  public static func defaultTokens(_ configuration: ModelConfiguration, hasText: Bool) -> Int {
-    let most = 16_384
-    let widest = max(configuration.hidden, configuration.heads * configuration.headDim, configuration.feedForward)
-    return hasText ? most : min(max(5 * widest, 4_096), most)
-  }
 
   /// - Parameters:
   ///   - engine: loaded with `engineOptions(_:blas:)`.
   ///   - types: of the matrices to round, by name; others keep their numbers.
+  ///   - searched: those of them that the search alone rounds. With a text, what reads of them makes up for it.
   ///   - text: nil for tokens drawn at random.
   ///   - importance: mean squares of a matrix's inputs, where they are known better than by the calibration: moments are
   ///     scaled to them. As many as the matrix has columns.
   public init(
-    _ engine: Engine, blas: OpenBLAS, types: [String: TensorType], text: [UInt8]?, maxTokens: Int,
-    importance: @escaping (String) -> [Float]? = { _ in nil }
+    _ engine: Engine, blas: OpenBLAS, types: [String: TensorType], searched: Set<String> = [], text: [UInt8]?,
+    maxTokens: Int, importance: @escaping (String) -> [Float]? = { _ in nil }
   ) throws(GenerationError) {
-    (self.engine, self.types, self.importance) = (engine, types, importance)
+    (self.engine, self.types, self.searched, self.importance) = (engine, types, searched, importance)
     calibration = try LayerCalibration(
       engine, blas: blas, text: text, length: min(Self.chunkTokens, engine.context), maxTokens: maxTokens)
+    calibration.wantsMoments = { readers in
+      readers.contains { name in !searched.contains(name) && types[name].map(CompensatingEncoder.takes) ?? false }
+    }
   }
 
   /// Correlations of random tokens say less of texts than those of a text, and so are believed less.
@@ -81,19 +79,24 @@ public final class CompensatedMatrices {
       quantize: { (inputs) throws(Failure) in
         held.removeAll()
         var replacements: [LayerCalibration.Replacement] = []
-        // Matrices with the same inputs and type share what is made of the moments.
-        var encoders: [TensorType: CompensatingEncoder?] = [:]
-        for name in inputs.readers {
+        // Matrices with the same inputs share the moments, and of the same type what is made of these, one type after
+        // another, since it may be large.
+        let moments: CompensationMoments?
+        do throws(GenerationError) { moments = try self.moments(inputs) } catch { throw failure(error) }
+        var (encoder, encodes): (CompensatingEncoder?, TensorType?)
+        for name in inputs.readers.sorted(by: { types[$0]?.rawValue ?? 0 < types[$1]?.rawValue ?? 0 }) {
           guard let type = types[name], !done.contains(name) else { continue }
           done.insert(name)
           let blocks: AlignedBuffer<UInt8>
           do throws(GenerationError) {
             guard !isStopped() else { throw .stopped }
-            let encoder: CompensatingEncoder?
-            if let known = encoders[type] { encoder = known } else { encoder = try self.encoder(name, type, inputs) }
-            encoders[type] = .some(encoder)
-            if encoder == nil, inputs.moments != nil, CompensatingEncoder.takes(type) { uncompensated.append(name) }
-            blocks = try round(name, as: type, encoder)
+            let isCompensated = CompensatingEncoder.takes(type) && !searched.contains(name) && inputs.moments != nil
+            if isCompensated, encodes != type {
+              (encoder, encodes) = (nil, type)
+              encoder = try self.encoder(name, type, moments)
+            }
+            if isCompensated, encoder == nil { uncompensated.append(name) }
+            blocks = try round(name, as: type, isCompensated ? encoder : nil)
           } catch {
             throw failure(error)
           }
@@ -106,20 +109,38 @@ public final class CompensatedMatrices {
   }
 
   /// Nil where there is nothing to compensate with.
-  private func encoder(
-    _ name: String, _ type: TensorType, _ inputs: LayerCalibration.Inputs
-  ) throws(GenerationError) -> CompensatingEncoder? {
-    guard let moments = inputs.moments, CompensatingEncoder.takes(type) else { return nil }
-    do {
-      if let squares = importance(name) { Self.scale(moments, to: squares, columns: inputs.columns) }
-      return try CompensatingEncoder(
-        type: type, moments: moments, cross: inputs.cross, columns: inputs.columns,
-        damping: name == engine.model.embeddingName
-          ? Self.embeddingDamping : inputs.cross == nil ? Self.randomDamping : CompensatingEncoder.damping)
-    } catch .moments {
-      // A text that never moves these inputs, or numbers in the model that are none: the search names the latter.
+  private func moments(_ inputs: LayerCalibration.Inputs) throws(GenerationError) -> CompensationMoments? {
+    guard let sums = inputs.moments, let name = inputs.readers.first, let shape = engine.model.shape(ofMatrix: name)
+    else {
       return nil
-    } catch {
+    }
+    // Matrices with the same inputs have the same importance, where it is known at all.
+    if let squares = inputs.readers.lazy.compactMap(importance).first {
+      Self.scale(sums.view, to: squares, columns: shape.columns)
+    }
+    let damping =
+      name == engine.model.embeddingName
+      ? Self.embeddingDamping : inputs.cross == nil ? Self.randomDamping : CompensationMoments.damping
+    return try knowing(name) { () throws(CompensatingEncoder.Failure) in
+      try CompensationMoments(taking: sums, cross: inputs.cross, columns: shape.columns, damping: damping)
+    }
+  }
+
+  private func encoder(
+    _ name: String, _ type: TensorType, _ moments: CompensationMoments?
+  ) throws(GenerationError) -> CompensatingEncoder? {
+    guard let moments else { return nil }
+    return try knowing(name) { () throws(CompensatingEncoder.Failure) in
+      try CompensatingEncoder(type: type, moments: moments)
+    }
+  }
+
+  /// Nil for moments of a text that never moves these inputs, or of a model with numbers that are none: the search names
+  /// these.
+  private func knowing<Made>(
+    _ name: String, _ make: () throws(CompensatingEncoder.Failure) -> Made
+  ) throws(GenerationError) -> Made? {
+    do { return try make() } catch .moments { return nil } catch {
       throw .compensation(tensor: name, reason: error.description)
     }
   }

@@ -19,17 +19,18 @@ import Transformers
 ///
 /// Memory: the residual streams of all calibration tokens, the embedding, one layer (with a text, twice), and the moments of
 /// its inputs, with a text of one set of matrices at a time; where the engine holds the whole model, that. The engine's
+/// cache stays empty: it has room for all layers, of which one is computed at a time. The engine's
 /// weights may be replaced or gone afterwards; do not use it for anything else.
 public final class LayerCalibration {
   /// What a matrix is to be rounded with.
   public struct Inputs {
     /// The matrices that read them, as the file names them.
     public let readers: [String]
-    public let columns: Int
-    /// [columns, columns], the sum of x x^T over the inputs x in the quantised model; nil for an embedding that is no head.
-    public let moments: View<Float>?
+    /// [columns, columns], the sum of x x^T over the inputs x in the quantised model; nil for an embedding that is no head,
+    /// and where `wantsMoments` says no. Whoever gets them may alter and keep them.
+    public let moments: AlignedBuffer<Float>?
     /// [columns, columns], the sum of z x^T, z being the inputs in the original model; nil where only x counts.
-    public let cross: View<Float>?
+    public let cross: AlignedBuffer<Float>?
   }
 
   /// What takes a matrix's place: blocks of a type, alive until the call that gets them returns.
@@ -46,8 +47,12 @@ public final class LayerCalibration {
   private let quantized: AlignedBuffer<Float>?
   /// Asked between two chunks whether to end at once, with `GenerationError.stopped`.
   public var isStopped: () -> Bool = { false }
+  /// Whether anybody has use for the moments of what these matrices read.
+  public var wantsMoments: (_ readers: [String]) -> Bool = { _ in true }
   private let recorder: InputRecorder
   private let other: InputRecorder
+  /// Keys and values of one chunk in one layer.
+  private var cache: KVCache
   private var sets: [(readers: [String], moments: SecondMoments, cross: SecondMoments?)] = []
 
   /// - Parameters:
@@ -71,6 +76,7 @@ public final class LayerCalibration {
     } else {
       chunks = Self.randomChunks(wanted, length: length, vocabulary: engine.model.configuration.vocab)
     }
+    cache = try Self.cache(engine, length)
     do throws(SystemError) {
       original = try AlignedBuffer(count: chunks.count * length * hidden)
       quantized = text == nil ? nil : try AlignedBuffer(count: original.count)
@@ -121,7 +127,7 @@ public final class LayerCalibration {
     if quantized != nil {
       // A head that is the embedding too must be rounded before the stream begins, so its inputs are the original's.
       try attempt { () throws(GenerationError) in try prepareEmbedding() }
-      try hand(over: quantize, failure)
+      try hand(over: quantize, failure, [engine.model.embeddingName])
     }
     try attempt { () throws(GenerationError) in try embed(into: quantized ?? original) }
     for layer in 0..<engine.model.configuration.layers {
@@ -129,8 +135,10 @@ public final class LayerCalibration {
       try attempt { () throws(GenerationError) in try load(.layer(layer)) }
       if let quantized {
         for readers in engine.model.readers(inLayer: layer) {
-          try attempt { () throws(GenerationError) in try gather(readers, layer: layer, beside: quantized) }
-          try hand(over: quantize, failure)
+          try attempt { () throws(GenerationError) in
+            if wantsMoments(readers) { try gather(readers, layer: layer, beside: quantized) }
+          }
+          try hand(over: quantize, failure, readers)
         }
         try attempt { () throws(GenerationError) in
           try advance(original, layer: layer, replaced: false)
@@ -138,43 +146,49 @@ public final class LayerCalibration {
         }
       } else {
         try attempt { () throws(GenerationError) in try gather(layer: layer) }
-        try hand(over: quantize, failure)
+        try hand(over: quantize, failure, nil)
       }
       engine.model.unload(.layer(layer))
     }
     guard progress(steps - 1, steps) else { return false }
-    if quantized == nil || !isTied {
+    if quantized == nil ? wantsMoments([engine.model.headName]) : !isTied {
       try attempt { () throws(GenerationError) in try gatherHead(isLast: true) }
       if !isTied {
         engine.model.unload(.embedding)
         try attempt { () throws(GenerationError) in try load(.head) }
       }
-      try hand(over: quantize, failure)
+      try hand(over: quantize, failure, [engine.model.headName])
     }
     return progress(steps, steps)
   }
 
   private var isTied: Bool { engine.model.embeddingName == engine.model.headName }
 
+  private static func cache(_ engine: Engine, _ length: Int) throws(GenerationError) -> KVCache {
+    do { return try KVCache(engine.model.configuration, type: .f32, positions: length) } catch { throw .model(error) }
+  }
+
   private func load(_ part: ModelPart) throws(GenerationError) {
+    // What the layer before committed of the cache goes with it.
+    cache = try Self.cache(engine, length)
     do { try engine.model.load(part, on: engine.pool) } catch { throw .system(error) }
   }
 
+  /// Hands over what was gathered, and gives up each set of moments as it goes. Where nothing was, `readers` are to be
+  /// rounded without.
   private func hand<Failure: Error>(
-    over quantize: (Inputs) throws(Failure) -> [Replacement], _ failure: (GenerationError) -> Failure
+    over quantize: (Inputs) throws(Failure) -> [Replacement], _ failure: (GenerationError) -> Failure,
+    _ readers: [String]?
   ) throws(Failure) {
     if let fault = recorder.failure ?? other.failure { throw failure(.system(fault)) }
-    for set in sets {
-      let inputs = Inputs(
-        readers: set.readers, columns: set.moments.columns, moments: set.moments.sums.view,
-        cross: set.cross?.sums.view)
-      try replace(quantize(inputs), failure)
+    if sets.isEmpty, let readers {
+      try replace(quantize(Inputs(readers: readers, moments: nil, cross: nil)), failure)
     }
-    if sets.isEmpty {
-      let name = engine.model.embeddingName
-      try replace(quantize(Inputs(readers: [name], columns: hidden, moments: nil, cross: nil)), failure)
+    sets.reverse()
+    while let set = sets.popLast() {
+      try replace(
+        quantize(Inputs(readers: set.readers, moments: set.moments.sums, cross: set.cross?.sums)), failure)
     }
-    sets.removeAll()
   }
 
   private func replace<Failure: Error>(
@@ -195,7 +209,7 @@ public final class LayerCalibration {
   /// The original stream behind the embedding and, where the head is the same matrix, the head's moments.
   private func prepareEmbedding() throws(GenerationError) {
     try embed(into: original)
-    guard isTied else { return }
+    guard isTied, wantsMoments([engine.model.headName]) else { return }
     for layer in 0..<engine.model.configuration.layers {
       try load(.layer(layer))
       try advance(original, layer: layer, replaced: false)
@@ -270,7 +284,7 @@ public final class LayerCalibration {
   private func addRecords(cross: Bool) throws(GenerationError) {
     let cross = cross && quantized != nil
     do throws(SystemError) {
-      for (index, before) in recorder.records.enumerated() {
+      for (index, before) in recorder.records.enumerated() where wantsMoments(before.readers) {
         let now = cross ? other.records[index] : before
         if !sets.contains(where: { $0.readers == now.readers }) {
           let moments = try SecondMoments(columns: now.columns, blas: blas, pool: engine.pool)
@@ -298,7 +312,7 @@ public final class LayerCalibration {
   ) throws(GenerationError) {
     for index in chunks.indices {
       guard !isStopped() else { throw .stopped }
-      let sequence = KVSequence(engine.cache)
+      let sequence = KVSequence(cache)
       engine.pass.begin()
       guard engine.pass.append(chunks[index], to: sequence) else {
         throw .promptTooLong(tokens: length, context: engine.context)

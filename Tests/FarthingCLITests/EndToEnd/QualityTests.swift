@@ -98,6 +98,8 @@ import Testing
       (quantize + ["--calibration", short, "--method", "search"], "--method compensate"),
       (quantize + ["--importance", short, "--method", "rtn"], "rtn"),
       (quantize + ["--method", "compensate", "--calibration", short], "fewer than one chunk"),
+      // Streams of 17 GB.
+      (quantize + ["--method", "compensate", "--calibration-tokens", "16777216"], "16,777,216 calibration tokens"),
       (quantize + ["--calibration", short, "--importance", short], "exclude each other"),
       (quantize + ["--importance", short], "short.txt"),
     ] {

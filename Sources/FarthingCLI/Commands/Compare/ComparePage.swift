@@ -49,14 +49,15 @@ struct ComparePage {
     .note { margin: .75rem 0 1.5rem; }
     .wide { overflow-x: auto; margin-top: 1.25rem; }
     table { border-collapse: collapse; width: 100%; font-size: .87rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
-    th, td { padding: .35rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }
-    th { color: var(--soft); font-weight: 600; font-size: .85rem; }
+    th, td { padding: .35rem .4rem; text-align: right; border-bottom: 1px solid var(--line); }
+    th { color: var(--soft); font-weight: 600; font-size: .85rem; line-height: 1.25; vertical-align: bottom; white-space: normal; }
     th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
     td:first-child { font-weight: 600; }
+    th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
     tr.unbeaten td { background: var(--band); }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 28px; }
-    figure { margin: 0; }
-    svg { width: 100%; height: auto; display: block; }
+    figure { margin: 0; min-width: 0; overflow-x: auto; }
+    svg { width: 100%; min-width: 520px; height: auto; display: block; }
     svg text { fill: var(--ink); font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; }
     svg text.tick, svg text.axis { fill: var(--soft); }
     .grid { stroke: var(--line); }

@@ -65,8 +65,8 @@ struct Comparison {
       "levels made by quantize --method \(method.rawValue)",
       "\(model), scored on \(text): \(grouped(scoredTokens)) tokens in \(grouped(chunks)) chunks of \(context); "
         + "KL against the model as it is",
-      "speeds: median of \(repetitions) runs of \(promptTokens) tokens in and \(answerTokens) out, \(threads) threads, "
-        + "\(isa); resident: the largest of those processes",
+      "speeds: median of \(repetitions) runs of \(promptTokens) tokens in and \(answerTokens) out, \(threads) "
+        + "\(threads == 1 ? "thread" : "threads"), \(isa); resident: the largest of those processes",
     ]
     lines.append(
       priceLine.map { "money: the machine's time for a million tokens at these speeds, \($0)" }
