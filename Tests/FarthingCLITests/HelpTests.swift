@@ -24,7 +24,9 @@ import Testing
 
   @Test func pageNamesWhatTheCommandDeclares() {
     let page = Help.page(for: Self.program.commands[0], of: Self.program, columns: 60).joined(separator: "\n")
-    let declared = ["farthing draw PROMPT [options]", "--limit, -n N", "(default 5)", "--json", "--help, -h", "draw again"]
+    let declared = [
+      "farthing draw PROMPT [options]", "--limit, -n N", "(default 5)", "--json", "--help, -h", "draw again",
+    ]
     for text in declared {
       #expect(page.contains(text), "\(text)")
     }
