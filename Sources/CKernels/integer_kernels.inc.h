@@ -28,6 +28,14 @@ INLINE f32x8 load_half_8(const fk_half *from, size_t step) {
   return fk_load_half8(from);
 }
 
+// sums + for each row the products of its pair of 16-bit numbers, the first in the lower half, and two numbers.
+#ifndef FK_TIMES_SUMS
+INLINE i32x8 fk_times_sums(i32x8 sums, i32x8 pairs, const int16_t *with) {
+  return sums + (pairs << 16 >> 16) * splat_int(with[0]) + (pairs >> 16) * splat_int(with[1]);
+}
+#endif
+
+#define times_sums_8 fk_times_sums
 #define splat_8 splat
 #define splat_int_8 splat_int
 #define to_float_8 to_float

@@ -156,17 +156,20 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
         ROWS_INTS dot[TILE];                                                                                           \
         FETCH_BEHIND(&super->blocks[i])                                                                                \
         DOT(0, 8, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
-        ROWS_INTS scale = ROWS(load_unsigned)(super->blocks[i].scale, step);                                           \
+        ROWS_FLOATS scale = d * ROWS(to_float)(ROWS(load_unsigned)(super->blocks[i].scale, step));                     \
         ROWS_FLOATS minimum = dmin * ROWS(to_float)(ROWS(load_unsigned)(super->blocks[i].minimum, step));              \
         FOR_TOKENS {                                                                                                   \
           const fk_activations *a = x + (size_t)t * stride + b;                                                        \
-          sums[t] = ROWS(fma)(ROWS(to_float)(dot[t] * scale), d * ROWS(splat)(a->scale), sums[t]);                     \
+          sums[t] = ROWS(fma)(ROWS(to_float)(dot[t]), scale * ROWS(splat)(a->scale), sums[t]);                         \
           sums[t] = ROWS(fma)(minimum, ROWS(splat)(a->scaled_sum), sums[t]);                                           \
         }                                                                                                              \
       }                                                                                                                \
     }                                                                                                                  \
     ROWS(store_tile)(sums, count, y, y_stride);                                                                        \
   }
+
+// Scales of 16 columns as pairs for `times_sums`, times what codes are off by.
+#define PAIRED(FIRST, SECOND, FACTOR) ((((FIRST) * (FACTOR)) & 0xFFFF) | ((SECOND) * (FACTOR)) << 16)
 
 // K-quants with a signed sub-scale for 16 columns: w = (D * s) * (q - zero).
 #define DEFINE_TILE_SIGNED16(NAME, BLOCK, CODES, NEXT, LIMIT, SHIFT)                                                   \
@@ -178,14 +181,15 @@ INLINE void ROWS(store_tile)(const ROWS_FLOATS *sums, const int count, float *y,
       for (size_t i = 0; i < 8; i++, b++) {                                                                            \
         ROWS_INTS dot[TILE], whole[TILE];                                                                              \
         FETCH_BEHIND(&super->blocks[i])                                                                                \
-        DOT(0, 4, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
         ROWS_INTS first = ROWS(load_signed)(super->blocks[i].scale[0], step);                                          \
         ROWS_INTS second = ROWS(load_signed)(super->blocks[i].scale[1], step);                                         \
-        FOR_TOKENS whole[t] = WITHOUT_ZERO(dot[t], x[(size_t)t * stride + b].sums[0], SHIFT) * first;                  \
+        ROWS_INTS zeros = PAIRED(first, second, -(1 << SHIFT));                                                        \
+        DOT(0, 4, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
+        FOR_TOKENS whole[t] = ROWS(times_sums)(dot[t] * first, zeros, x[(size_t)t * stride + b].sums);                 \
         DOT(4, 8, CODES, &super->blocks[i].codes, NEXT, LIMIT)                                                         \
         FOR_TOKENS {                                                                                                   \
           const fk_activations *a = x + (size_t)t * stride + b;                                                        \
-          whole[t] += WITHOUT_ZERO(dot[t], a->sums[1], SHIFT) * second;                                                \
+          whole[t] += dot[t] * second;                                                                                 \
           sums[t] = ROWS(fma)(ROWS(to_float)(whole[t]), d * ROWS(splat)(a->scale), sums[t]);                           \
         }                                                                                                              \
       }                                                                                                                \
@@ -215,12 +219,13 @@ INLINE void ROWS(tile_u4m16)(TILE_ARGUMENTS) {
       FETCH_BEHIND(&super->blocks[i])
       ROWS_INTS first = ROWS(load_unsigned)(super->blocks[i].scale_minimum[0], step);
       ROWS_INTS second = ROWS(load_unsigned)(super->blocks[i].scale_minimum[1], step);
+      ROWS_INTS minima = PAIRED(first >> 4, second >> 4, 1);
       DOT(0, 4, codes4, &super->blocks[i].codes, next, FK_LIMIT_U4)
       FOR_TOKENS whole[t] = dot[t] * (first & 15);
       DOT(4, 8, codes4, &super->blocks[i].codes, next, FK_LIMIT_U4)
       FOR_TOKENS {
         const fk_activations *a = x + (size_t)t * stride + b;
-        ROWS_INTS minimum = ROWS(splat_int)(a->sums[0]) * (first >> 4) + ROWS(splat_int)(a->sums[1]) * (second >> 4);
+        ROWS_INTS minimum = ROWS(times_sums)(ROWS(splat_int)(0), minima, a->sums);
         ROWS_FLOATS scale = ROWS(splat)(a->scale);
         sums[t] = ROWS(fma)(ROWS(to_float)(whole[t] + dot[t] * (second & 15)), d * scale, sums[t]);
         sums[t] = ROWS(fma)(ROWS(to_float)(minimum), dmin * scale, sums[t]);
@@ -240,11 +245,11 @@ INLINE void ROWS(tile_c4k)(TILE_ARGUMENTS) {
       ROWS_INTS dot[TILE];
       FETCH_BEHIND(&super->blocks[i])
       DOT(0, 8, codes_book, &super->blocks[i].codes, next_signed, FK_LIMIT_S8)
-      ROWS_INTS scale = ROWS(load_signed)(super->blocks[i].scale, step);
+      ROWS_FLOATS scale = d * ROWS(to_float)(ROWS(load_signed)(super->blocks[i].scale, step));
       FOR_TOKENS {
         const fk_activations *a = x + (size_t)t * stride + b;
-        ROWS_INTS exact = WITHOUT_ZERO(dot[t], a->sum, FK_SIGNED_SHIFT) * scale;
-        sums[t] = ROWS(fma)(ROWS(to_float)(exact), d * ROWS(splat)(a->scale), sums[t]);
+        ROWS_INTS exact = WITHOUT_ZERO(dot[t], a->sum, FK_SIGNED_SHIFT);
+        sums[t] = ROWS(fma)(ROWS(to_float)(exact), scale * ROWS(splat)(a->scale), sums[t]);
       }
     }
   }

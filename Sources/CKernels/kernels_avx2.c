@@ -9,7 +9,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #define INLINE static inline __attribute__((always_inline))
-#include "avx2_float.inc.h"
+#include "avx2_common.inc.h"
 
 INLINE __m256i fk_broadcast4(const int8_t *from) {
   int32_t four;

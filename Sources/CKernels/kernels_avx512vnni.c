@@ -10,7 +10,7 @@
 #pragma clang attribute push(__attribute__((target(FK_TARGET))), apply_to = function)
 
 #define INLINE static inline __attribute__((always_inline))
-#include "avx2_float.inc.h"
+#include "avx2_common.inc.h"
 
 #define FK_DPBUSD _mm256_dpbusd_epi32
 #include "vnni.inc.h"

@@ -9,7 +9,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
 
 #define INLINE static inline __attribute__((always_inline))
-#include "avx2_float.inc.h"
+#include "avx2_common.inc.h"
 
 #define FK_DPBUSD _mm256_dpbusd_avx_epi32
 #include "vnni.inc.h"

@@ -38,6 +38,11 @@ INLINE i32x16 next_16(i32x16 sum, u8x64 codes, const int8_t *a) {
   return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)codes, _mm512_set1_epi32(four));
 }
 INLINE i32x16 next_signed_16(i32x16 sum, u8x64 values, const int8_t *a) { return next_16(sum, values, a); }
+INLINE i32x16 times_sums_16(i32x16 sums, i32x16 pairs, const int16_t *with) {
+  int32_t both;
+  __builtin_memcpy(&both, with, 4);
+  return (i32x16)_mm512_dpwssd_epi32((__m512i)sums, (__m512i)pairs, _mm512_set1_epi32(both));
+}
 INLINE u8x64 from_signed_16(u8x64 values) { return values ^ 0x80; }
 INLINE u8x64 look_up_16(u8x64 codes) {
   const __m128i book = _mm_loadu_si128((const __m128i *)(const void *)fk_codebook);
