@@ -3,8 +3,7 @@
 //     swift run -c release KernelBenchmarks [--isa A,B] [--types Q4_1,Q8_0] [--tokens 1,8,128] [--columns N] [--cold]
 //
 // Weights stay in the cache (24 KB of them, or 32 rows, are multiplied over and over), or with --cold come from 100 MB of
-// memory.
-// One thread; the median of nine samples.
+// memory. One thread; the median of nine samples.
 
 import Compute
 import Glibc

@@ -22,7 +22,8 @@
 //   HEADS_TILE                     query heads that share one reading of keys and values
 //   DECODES_HALVES                 whether a row decodes keys and values to memory first, for want of registers
 //   FK_WIDE, fk_wide               floats of the widest vectors, and their type, in wide.inc.h or FK_WIDE_FILE
-//   FK_SIXTEEN_ROWS                fewest tokens for tiles of sixteen rows, where there are such (rows_avx512.inc.h)
+//   FK_SIXTEEN_ROWS                fewest tokens for integer tiles of sixteen rows, where there are such, in
+//                                  rows_avx512.inc.h
 //
 // Order of float operations: per output element, blocks of columns ascend, and each block adds its terms one by one
 // with fused multiply and add, whatever the number of tokens. That is what makes a token's logits independent of the
@@ -76,9 +77,16 @@ INLINE void fetch(const char *from, const size_t bytes) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Float weights: column c goes to chain c mod 4, and the chains are added as (0 + 1) + (2 + 3).
 
-INLINE f32x8 load_f32(const uint8_t *from) { return load8((const float *)(const void *)from); }
-INLINE f32x8 load_f16(const uint8_t *from) { return fk_load_half8((const fk_half *)(const void *)from); }
-INLINE f32x8 load_bf16(const uint8_t *from) {
+INLINE f32x8 load_f32_8(const uint8_t *from, size_t step) {
+  (void)step;
+  return load8((const float *)(const void *)from);
+}
+INLINE f32x8 load_f16_8(const uint8_t *from, size_t step) {
+  (void)step;
+  return fk_load_half8((const fk_half *)(const void *)from);
+}
+INLINE f32x8 load_bf16_8(const uint8_t *from, size_t step) {
+  (void)step;
   u16x8 value;
   memcpy(&value, from, 16);
   return (f32x8)(__builtin_convertvector(value, u32x8) << 16);
@@ -87,55 +95,78 @@ INLINE f32x8 load_bf16(const uint8_t *from) {
 // Bytes of activations that stay in the first-level cache while all groups of a call pass by.
 enum { FLOAT_PANEL = 16384 };
 
-#define DEFINE_MATMUL_FLOAT(NAME, LOAD, BYTES)                                                                         \
-  INLINE void tile_##NAME(const uint8_t *weights, size_t columns, const float *x, const int count, float *y,           \
-                          size_t y_stride) {                                                                           \
-    f32x8 chains[FLOAT_TILE][4] = {{{0}}};                                                                             \
+// Eight or sixteen rows, which stand `step` bytes apart, by a few tokens.
+#define DEFINE_TILE_FLOAT(NAME, BYTES, ROWS, VECTOR)                                                                   \
+  INLINE void tile_##NAME##_##ROWS(const uint8_t *weights, size_t step, size_t columns, const float *x,                \
+                                   const int count, float *y, size_t y_stride) {                                       \
+    VECTOR chains[FLOAT_TILE][4] = {{{0}}};                                                                            \
     size_t c = 0;                                                                                                      \
     for (; c + 4 <= columns; c += 4) {                                                                                 \
       _Pragma("clang loop unroll(full)") for (size_t j = 0; j < 4; j++) {                                              \
-        f32x8 w = LOAD(weights + (c + j) * BYTES);                                                                     \
-        FOR_TOKENS chains[t][j] = fk_fma(w, splat(x[(size_t)t * columns + c + j]), chains[t][j]);                      \
+        VECTOR w = load_##NAME##_##ROWS(weights + (c + j) * BYTES, step);                                              \
+        FOR_TOKENS chains[t][j] = fma_##ROWS(w, splat_##ROWS(x[(size_t)t * columns + c + j]), chains[t][j]);           \
       }                                                                                                                \
     }                                                                                                                  \
     for (size_t j = 0; c < columns; j++, c++) {                                                                        \
-      f32x8 w = LOAD(weights + c * BYTES);                                                                             \
-      FOR_TOKENS chains[t][j] = fk_fma(w, splat(x[(size_t)t * columns + c]), chains[t][j]);                            \
+      VECTOR w = load_##NAME##_##ROWS(weights + c * BYTES, step);                                                      \
+      FOR_TOKENS chains[t][j] = fma_##ROWS(w, splat_##ROWS(x[(size_t)t * columns + c]), chains[t][j]);                 \
     }                                                                                                                  \
     FOR_TOKENS {                                                                                                       \
-      f32x8 sum = (chains[t][0] + chains[t][1]) + (chains[t][2] + chains[t][3]);                                       \
-      store8(y + (size_t)t * y_stride, sum);                                                                           \
+      VECTOR sum = (chains[t][0] + chains[t][1]) + (chains[t][2] + chains[t][3]);                                      \
+      store_##ROWS(y + (size_t)t * y_stride, sum);                                                                     \
     }                                                                                                                  \
-  }                                                                                                                    \
+  }
+
+#ifdef FK_SIXTEEN_ROWS
+#define DEFINE_TILES_FLOAT(NAME, BYTES)                                                                                \
+  DEFINE_TILE_FLOAT(NAME, BYTES, 8, f32x8)                                                                             \
+  DEFINE_TILE_FLOAT(NAME, BYTES, 16, f32x16)
+// Fewer tokens wait for memory, which comes faster from one place.
+#define FLOAT_TILE_OF(NAME, COUNT)                                                                                     \
+  if (pair && (COUNT) == FLOAT_TILE) {                                                                                 \
+    tile_##NAME##_16(group, bytes, columns, x, COUNT, to, y_stride);                                                   \
+  } else {                                                                                                             \
+    tile_##NAME##_8(group, bytes, columns, x, COUNT, to, y_stride);                                                    \
+    if (pair) tile_##NAME##_8(group + bytes, bytes, columns, x, COUNT, to + FK_GROUP_ROWS, y_stride);                  \
+  }
+#else
+#define DEFINE_TILES_FLOAT(NAME, BYTES) DEFINE_TILE_FLOAT(NAME, BYTES, 8, f32x8)
+#define FLOAT_TILE_OF(NAME, COUNT) tile_##NAME##_8(group, bytes, columns, x, COUNT, to, y_stride);
+#endif
+
+#define DEFINE_MATMUL_FLOAT(NAME, BYTES)                                                                               \
+  DEFINE_TILES_FLOAT(NAME, BYTES)                                                                                      \
   static void matmul_##NAME(const uint8_t *weights, size_t groups, size_t columns, const void *activations,            \
                             size_t tokens, float *y, size_t y_stride) {                                                \
     const size_t fitting = FLOAT_PANEL / sizeof(float) / (columns ? columns : 1) / FLOAT_TILE * FLOAT_TILE;            \
-    const size_t panel = fitting < 2 * FLOAT_TILE ? 2 * FLOAT_TILE : fitting;                                          \
+    const size_t panel = fitting < 2 * FLOAT_TILE ? 2 * FLOAT_TILE : fitting, bytes = columns * BYTES;                 \
     const float *from = (const float *)activations;                                                                    \
     while (tokens > 0) {                                                                                               \
       const size_t taken = tokens < panel ? tokens : panel;                                                            \
-      for (size_t g = 0; g < groups; g++) {                                                                            \
-        const uint8_t *group = weights + g * columns * BYTES;                                                          \
+      const uint8_t *group = weights;                                                                                  \
+      for (size_t g = 0; g < groups; g += GROUPS_AT_ONCE, group += GROUPS_AT_ONCE * bytes) {                           \
+        const bool pair = GROUPS_AT_ONCE == 2 && groups - g > 1;                                                       \
+        (void)pair;                                                                                                    \
         const float *x = from;                                                                                         \
         float *to = y + g * FK_GROUP_ROWS;                                                                             \
         size_t left = taken;                                                                                           \
         for (; left >= FLOAT_TILE; left -= FLOAT_TILE, x += FLOAT_TILE * columns, to += FLOAT_TILE * y_stride) {       \
-          tile_##NAME(group, columns, x, FLOAT_TILE, to, y_stride);                                                    \
+          FLOAT_TILE_OF(NAME, FLOAT_TILE)                                                                              \
         }                                                                                                              \
         if (FLOAT_TILE > 3 && left >= 3) {                                                                             \
-          tile_##NAME(group, columns, x, 3, to, y_stride);                                                             \
+          FLOAT_TILE_OF(NAME, 3)                                                                                       \
           left -= 3, x += 3 * columns, to += 3 * y_stride;                                                             \
         }                                                                                                              \
-        if (left == 2) tile_##NAME(group, columns, x, 2, to, y_stride);                                                \
-        if (left == 1) tile_##NAME(group, columns, x, 1, to, y_stride);                                                \
+        if (left == 2) { FLOAT_TILE_OF(NAME, 2) }                                                                      \
+        if (left == 1) { FLOAT_TILE_OF(NAME, 1) }                                                                      \
       }                                                                                                                \
       tokens -= taken, from += taken * columns, y += taken * y_stride;                                                 \
     }                                                                                                                  \
   }
 
-DEFINE_MATMUL_FLOAT(f32, load_f32, 32)
-DEFINE_MATMUL_FLOAT(f16, load_f16, 16)
-DEFINE_MATMUL_FLOAT(bf16, load_bf16, 16)
+DEFINE_MATMUL_FLOAT(f32, 32)
+DEFINE_MATMUL_FLOAT(f16, 16)
+DEFINE_MATMUL_FLOAT(bf16, 16)
 
 #include "vector_kernels.inc.h"
 #include "attention.inc.h"

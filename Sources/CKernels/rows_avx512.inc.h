@@ -1,5 +1,5 @@
-// Primitives of tiles of sixteen rows (integer_tiles.inc.h) in registers of 64 bytes with VNNI. The first eight rows
-// stand in the lower half; those `step` bytes behind them in the upper one.
+// Primitives of tiles of sixteen rows (integer_tiles.inc.h, kernels.inc.h) in registers of 64 bytes with VNNI. The
+// first eight rows stand in the lower half; those `step` bytes behind them in the upper one.
 
 INLINE u8x64 load_bytes_16(const void *from, size_t step) {
   const __m256i *low = from;
@@ -20,6 +20,15 @@ INLINE i32x16 load_signed_16(const int8_t *from, size_t step) {
 INLINE f32x16 load_half_16(const fk_half *from, size_t step) {
   const __m128i *low = (const void *)from, *high = (const void *)((const char *)from + step);
   return (f32x16)_mm512_cvtph_ps(_mm256_loadu2_m128i(high, low));
+}
+
+INLINE f32x16 load_f16_16(const uint8_t *from, size_t step) {
+  return load_half_16((const fk_half *)(const void *)from, step);
+}
+INLINE f32x16 load_f32_16(const uint8_t *from, size_t step) { return (f32x16)load_bytes_16(from, step); }
+INLINE f32x16 load_bf16_16(const uint8_t *from, size_t step) {
+  const __m128i *low = (const void *)from, *high = (const void *)(from + step);
+  return (f32x16)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu2_m128i(high, low)), 16);
 }
 
 INLINE f32x16 splat_16(float value) { return (f32x16)_mm512_set1_ps(value); }
