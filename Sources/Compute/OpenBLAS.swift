@@ -3,8 +3,12 @@ import Synchronization
 
 /// Products of float matrices by OpenBLAS, opened when first asked for.
 ///
-/// - Purpose: unquantised weights, and the reference path that everything else is compared with. No tensor of a
-///   quantised model goes through here: sums depend on shapes and on the library's choice of kernel.
+/// - Purpose: the reference path that everything else is compared with, and the second moments of error compensation. No
+///   product of a model goes through here otherwise: sums depend on shapes and on the library's choice of kernel, so
+///   that a token would depend on the batch it shared.
+/// - Rejected: products of unquantised models by it, chosen shape by shape. The native kernels are faster on prompts (F32
+///   by a tenth, F16 by a fifth and more, since BLAS has to be given floats) and 12 to 20 times faster on single
+///   tokens; `Benchmarks/SPEED.md` has the figures. Wrong if `bench` of an F16 file falls behind `--matmul reference`.
 /// - Cost, measured with Debian 12's 0.3.21 (pthread build) on an AMD EPYC virtual machine of two CPUs: loading takes
 ///   3 ms warm and 16 ms cold, adds 3.5 MB of resident memory (3.3 MB of it pages of the file) and no thread. Each
 ///   thread that calls at the same time as others adds 128 MB of address space, of which 0.4 to 1.1 MB become resident.
