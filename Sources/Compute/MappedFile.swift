@@ -120,14 +120,17 @@ public final class MappedFile: Sendable {
     return unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
+  /// With a page that is read the kernel maps those around it that it has at hand, up to this many bytes.
+  private static let mappedAround = 2 << 20
+
   /// Gives the pages that `range` touches back to the kernel: they stop counting as resident memory and come back,
-  /// unchanged, when read again. Pages shared with a neighbour go too, since a neighbour that is still needed only
-  /// pays one page fault, while pages kept at every seam would add up.
+  /// unchanged, when read again. Pages before it go too, as far as reading it may have brought them back: a neighbour
+  /// that is still needed only pays one page fault, while pages kept at every seam would add up.
   /// - Precondition: `range` lies within the file.
   public func release(_ range: Range<Int>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the file")
     guard isMapped, !range.isEmpty else { return }
-    let start = range.lowerBound / MappedFile.pageBytes * MappedFile.pageBytes
+    let start = max(0, range.lowerBound - Self.mappedAround) / MappedFile.pageBytes * MappedFile.pageBytes
     // Advice may be refused (locked memory); nothing depends on it.
     _ = unsafe madvise(
       UnsafeMutableRawPointer(bitPattern: base + UInt(start)), range.upperBound - start, MADV_DONTNEED)

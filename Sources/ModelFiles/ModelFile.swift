@@ -143,7 +143,12 @@ public final class ModelFile: Sendable {
     }
   }
 
-  /// Gives the tensor's pages back to the kernel; they come back unchanged when read again.
+  /// Gives all pages back to the kernel; they come back unchanged when read again.
+  public func release() {
+    for part in parts { part.release(0..<part.byteCount) }
+  }
+
+  /// The same for the pages of a tensor.
   /// - Precondition: `tensor` is of this file.
   public func release(_ tensor: TensorInfo) {
     parts[tensor.part].release(tensor.range)

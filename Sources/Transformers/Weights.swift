@@ -183,6 +183,8 @@ final class WeightLoader {
     }
     let arena: AlignedBuffer<UInt8>
     do { arena = try AlignedBuffer(count: total, hugePages: true) } catch { throw .system(error) }
+    // Keys, vocabulary and vectors are copied by now; their pages would stay until the last matrix is packed.
+    file.release()
     var offset = 0
     let job = PackJob(file)
     for matrix in matrices {
@@ -203,13 +205,16 @@ private final class PackJob: PoolJob {
 
   init(_ file: ModelFile) { self.file = file }
 
-  private static let groupsPerChunk = 32
-
-  var chunks: Int {
-    guard let matrix else { return 0 }
-    let groups = (matrix.rows + PackedLayout.groupRows - 1) / PackedLayout.groupRows
-    return (groups + Self.groupsPerChunk - 1) / Self.groupsPerChunk
+  /// A chunk's source stays in memory until it is packed: at most half a megabyte for each worker, however wide the
+  /// rows are.
+  private var groupsPerChunk: Int {
+    let groupBytes = PackedLayout.groupRows * (matrix?.source.rowBytes ?? 1)
+    return max(min((1 << 19) / max(groupBytes, 1), 32), groups / WorkerPool.maxChunks + 1)
   }
+
+  private var groups: Int { ((matrix?.rows ?? 0) + PackedLayout.groupRows - 1) / PackedLayout.groupRows }
+
+  var chunks: Int { (groups + groupsPerChunk - 1) / groupsPerChunk }
 
   func perform(chunk: Int, worker: Int) {
     guard let matrix else { return }
@@ -217,8 +222,8 @@ private final class PackJob: PoolJob {
     let groupRows = PackedLayout.groupRows
     guard matrix.source.inOrder else { return packReordered(matrix, chunk) }
     guard let source = unsafe file.bytes(of: matrix.source).baseAddress else { return }
-    let first = chunk * Self.groupsPerChunk
-    let last = min(first + Self.groupsPerChunk, (matrix.rows + groupRows - 1) / groupRows)
+    let first = chunk * groupsPerChunk
+    let last = min(first + groupsPerChunk, groups)
     for group in first..<last {
       let row = group * groupRows
       let destination = matrix.packed.part(group * groupBytes, groupBytes)
@@ -233,9 +238,8 @@ private final class PackJob: PoolJob {
   private func packReordered(_ matrix: Linear, _ chunk: Int) {
     let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
     let groupRows = PackedLayout.groupRows
-    let groups = (matrix.rows + groupRows - 1) / groupRows
     var gathered = [UInt8](repeating: 0, count: groupRows * matrix.source.rowBytes)
-    for group in chunk * Self.groupsPerChunk..<min((chunk + 1) * Self.groupsPerChunk, groups) {
+    for group in chunk * groupsPerChunk..<min((chunk + 1) * groupsPerChunk, groups) {
       let rows = group * groupRows..<min((group + 1) * groupRows, matrix.rows)
       let destination = matrix.packed.part(group * groupBytes, groupBytes)
       unsafe gathered.withUnsafeMutableBytes { gathered in

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Testing
 
 @testable import Compute
@@ -30,6 +30,33 @@ import Testing
     let after = try #require(ProcessUsage.current().residentBytes)
     // Other tests run meanwhile.
     #expect(after - before < 1 << 30)
+  }
+
+  /// Reading a page brings its neighbours along, also those that were given back just before.
+  @Test func ofAFileThatIsReadAndReleasedLittleStays() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "farthing-" + UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: path) }
+    // In pieces, since the kernel keeps, and maps, together what was written at once.
+    try Data().write(to: path)
+    let writer = try FileHandle(forWritingTo: path)
+    for _ in 0..<256 { try writer.write(contentsOf: Data(repeating: 1, count: 128 << 10)) }
+    try writer.close()
+    let file = try MappedFile(path: path.path)
+    var sum = 0
+    // No multiple of what the kernel maps at once.
+    for start in stride(from: 0, to: file.byteCount, by: 100_000) {
+      let range = start..<min(start + 100_000, file.byteCount)
+      for byte in file.bytes(in: range) { sum += Int(byte) }
+      file.release(range)
+    }
+    let content = try #require(try FileHandle(forReadingAtPath: "/proc/self/smaps")?.readToEnd())
+    let mappings = String(decoding: content, as: UTF8.self).split(separator: "\n")
+    let mapping = try #require(mappings.firstIndex { $0.hasSuffix(path.path) })
+    let line = try #require(mappings[mapping...].first { $0.hasPrefix("Rss:") })
+    let kilobytes = try #require(line.split(separator: " ").compactMap { Int($0) }.first)
+    #expect(kilobytes < 1024)
+    // Also keeps the file mapped until here.
+    #expect(sum == file.byteCount)
   }
 
   @Test func memoryGoesBack() throws {

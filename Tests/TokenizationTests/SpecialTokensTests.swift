@@ -77,6 +77,11 @@ import Testing
     #expect(subject.decode([1, 3, 0, 2], special: true) == Array("<s>a<unk><u>".utf8))
   }
 
+  /// A file may mark all of its 262,144 tokens as control tokens: their texts are the vocabulary's, not copies.
+  @Test func anAddedTokenTakesSixteenBytes() {
+    #expect(MemoryLayout<AddedToken>.stride == 16)
+  }
+
   @Test func theLeftmostAndThenTheLongestTokenMatches() throws {
     let tokens: [(String, Int32)] = [("ab", 4), ("abc", 4), ("bcd", 4), ("bcde", 4), ("d", 1), ("e", 1), ("c", 1)]
     let subject = try tokenizer(tokens: tokens)

@@ -1,6 +1,12 @@
 import CJansson
 import Glibc
 
+/// The memory of documents, which jansson takes in very many small pieces.
+package enum JSONMemory {
+  /// Gives what documents that are gone have left back to the kernel; the C library would keep it for later.
+  package static func giveBack() { malloc_trim(0) }
+}
+
 /// A JSON text, read whole. Keys and strings are bytes (jansson's), so that canonically equivalent ones stay apart.
 ///
 /// Duplicate keys, ill-formed UTF-8, more than 2,048 levels and files past a limit are refused.

@@ -44,11 +44,12 @@ struct AddedTokens: Sendable {
   private let normalizedAll: AddedTokenMatcher
   private let normalizedPlain: AddedTokenMatcher
 
-  init(raw: [AddedToken], normalized: [AddedToken], isSpecial: (AddedToken) -> Bool) {
-    rawAll = AddedTokenMatcher(raw)
-    rawPlain = AddedTokenMatcher(raw.filter { !isSpecial($0) })
-    normalizedAll = AddedTokenMatcher(normalized)
-    normalizedPlain = AddedTokenMatcher(normalized.filter { !isSpecial($0) })
+  /// - Parameter bytes: what the tokens' patterns are in.
+  init(raw: [AddedToken], normalized: [AddedToken], in bytes: [UInt8], isSpecial: (AddedToken) -> Bool) {
+    rawAll = AddedTokenMatcher(raw, in: bytes)
+    rawPlain = AddedTokenMatcher(raw.filter { !isSpecial($0) }, in: bytes)
+    normalizedAll = AddedTokenMatcher(normalized, in: bytes)
+    normalizedPlain = AddedTokenMatcher(normalized.filter { !isSpecial($0) }, in: bytes)
   }
 
   func beforeNormalizing(parseSpecial: Bool) -> AddedTokenMatcher { parseSpecial ? rawAll : rawPlain }

@@ -153,11 +153,14 @@ struct GGUFVocabularyReader {
     for id in 0..<vocabulary.count {
       switch vocabulary.kind(id) {
       case .control, .unknown, .userDefined:
-        added.append(AddedToken(id: TokenID(id), pattern: Array(vocabulary.token(id))))
+        let range = vocabulary.range(id)
+        added.append(AddedToken(id: TokenID(id), pattern: UInt32(range.lowerBound)..<UInt32(range.upperBound)))
       default: break
       }
     }
-    return AddedTokens(raw: added, normalized: []) { vocabulary.kind(Int($0.id)) != .userDefined }
+    return AddedTokens(raw: added, normalized: [], in: vocabulary.bytes) {
+      vocabulary.kind(Int($0.id)) != .userDefined
+    }
   }
 
   private func specialTokens(_ vocabulary: Vocabulary, addsBOS: Bool) throws -> SpecialTokens {

@@ -70,6 +70,8 @@ extension Tokenizer {
   /// The tokeniser of a Hugging Face folder, with or without a model in it.
   public convenience init(folder: TokenizerFolder) throws(TokenizerError) {
     var parts = try TokenizerJSONReader(JSONDocument(path: folder.tokenizer)).parts()
+    // Of a large vocabulary some hundred megabytes, which would lie beside the weights.
+    JSONMemory.giveBack()
     let config = try folder.config.map { (path) throws(TokenizerError) in JSONValue(try JSONDocument(path: path)) }
     if let config { try TokenizerConfig(config).apply(to: &parts) }
     parts.chatTemplate = try folder.chatTemplate(config)

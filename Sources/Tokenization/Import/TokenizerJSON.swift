@@ -41,14 +41,16 @@ struct TokenizerJSONReader {
     let textModel = try textModel(vocabulary, index, merges, unknown)
     var raw: [AddedToken] = []
     var normalized: [AddedToken] = []
+    var patterns: [UInt8] = []
     for entry in added {
       var token = entry.token
-      if entry.isNormalized {
-        token.pattern = textModel.normalizedPattern(entry.content)
-        normalized.append(token)
-      } else {
-        raw.append(token)
+      let start = UInt32(patterns.count)
+      patterns += entry.isNormalized ? textModel.normalizedPattern(entry.content) : entry.content
+      guard let end = UInt32(exactly: patterns.count) else {
+        throw TokenizerError(.limitExceeded, at: "$.added_tokens", "more than \(UInt32.max) bytes of tokens")
       }
+      token.pattern = start..<end
+      if entry.isNormalized { normalized.append(token) } else { raw.append(token) }
     }
     var special = SpecialTokens()
     special.unknown = unknown
@@ -61,7 +63,7 @@ struct TokenizerJSONReader {
     }
     return Tokenizer.Parts(
       vocabulary: vocabulary, model: textModel,
-      added: AddedTokens(raw: raw, normalized: normalized) { token in
+      added: AddedTokens(raw: raw, normalized: normalized, in: patterns) { token in
         vocabulary.kind(Int(token.id)) != .userDefined
       },
       special: special, before: pipeline.before, after: pipeline.after,
@@ -116,7 +118,7 @@ struct TokenizerJSONReader {
       let id = try entry.required("id").integer()
       guard id >= 0, id < Vocabulary.maximumCount else { throw try entry.required("id").wrongType("a token id") }
       let token = AddedToken(
-        id: TokenID(id), pattern: content, isSingleWord: try entry.bool("single_word", default: false),
+        id: TokenID(id), isSingleWord: try entry.bool("single_word", default: false),
         stripsLeft: try entry.bool("lstrip", default: false), stripsRight: try entry.bool("rstrip", default: false))
       let isSpecial = try entry.bool("special", default: false)
       added.append(

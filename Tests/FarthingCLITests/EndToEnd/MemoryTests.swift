@@ -1,4 +1,5 @@
 import Foundation
+import HostileFiles
 import ModelFiles
 import NumericsSupport
 import Testing
@@ -75,6 +76,32 @@ import Testing
     print("SmolLM2: peak of the first run \(said / Self.mega) MB, seen \(seen / Self.mega) MB")
     #expect(max(said, seen) < size + 60 * Self.mega)
     #expect(try json(outcome)["model_sha256"] as? String == model.sha256.description)
+  }
+
+  /// A vocabulary of Gemma's size, nearly all of it control tokens, whose table is the largest there is.
+  @Test func aLargeVocabularyTakesLittle() throws {
+    let count = 262_144
+    var file = GGUFBuilder.model("qwen2")
+    let plain = ["a", "b", "ab"]
+    let control = (plain.count..<count).map { "<|\($0)|>" }
+    file.set("tokenizer.ggml.tokens", .strings(plain + control))
+    file.set("tokenizer.ggml.token_type", .int32s(plain.map { _ in 1 } + control.map { _ in 3 }))
+    file.set("tokenizer.ggml.merges", .strings(["a b"]))
+    let rows = file.tensors.firstIndex { $0.name.elementsEqual("token_embd.weight".utf8) }
+    let embedding = try #require(rows)
+    let blockBytes = 34
+    file.tensors[embedding] = .weights("token_embd.weight", [32, 0], .q8_0)
+    file.tensors[embedding].dimensions = [32, UInt64(count)]
+    file.tensors[embedding].data = [UInt8](repeating: 0, count: count * blockBytes)
+    let path = FileManager.default.temporaryDirectory.appending(path: "farthing-" + UUID().uuidString + ".gguf")
+    defer { try? FileManager.default.removeItem(at: path) }
+    try Data(file.bytes).write(to: path)
+    let (outcome, seen) = try peak(
+      ["run", "-m", path.path, "-n", "16", "--ignore-eos", "--temp", "0", "--raw", "--json", "ab"])
+    let (weights, kv, said) = try memory(outcome)
+    let beyond = max(said, seen) - weights - kv
+    print("a vocabulary of \(count) tokens: \(beyond / Self.mega) MB beyond weights and cache")
+    #expect(beyond < 40 * Self.mega)
   }
 
   /// A text of more than a megabyte, of which little is scored: its tokens are all made.
