@@ -60,6 +60,7 @@ INLINE ROWS_BYTES ROWS(codes_book)(const fk_codes4 *from, size_t step, const int
       _Pragma("clang loop unroll(full)") for (int t = BEGIN; t < count; t++) {                                         \
         const int8_t *a = x[(size_t)t * stride + b].codes + column;                                                    \
         part[t] = ROWS(NEXT)(first ? ROWS(zero)() : part[t], q, a);                                                    \
+        if (LIMIT >= 4) FK_IN_ORDER(part[t]);                                                                          \
         if (last) dot[t] = k - FIRST < LIMIT ? ROWS(total)(part[t]) : dot[t] + ROWS(total)(part[t]);                   \
       }                                                                                                                \
     }                                                                                                                  \

@@ -12,6 +12,8 @@
 //   fk_zero(), fk_total(sum)       none, and the eight dot products as i32x8
 //   fk_multiply_add(sum, codes, b) adds codes of 8 rows by 4 columns times the signed bytes of a vector
 //   FK_OPAQUE(v)                   keeps the compiler from knowing what is in v
+//   FK_IN_ORDER(sum)               defined where the compiler has to be kept from adding in another order, which takes
+//                                  more registers than there are
 //   fk_next(sum, codes, a)         adds codes of 8 rows by 4 columns times 4 activations; exact as long as a sum takes
 //                                  no more than FK_LIMIT_U4, _U5, _U6 results for codes of that many bits
 //   fk_next_signed(sum, codes, a)  the same for signed weights; FK_LIMIT_S8
@@ -71,6 +73,9 @@ INLINE void fetch(const char *from, const size_t bytes) {
 #include FK_WIDE_FILE
 #else
 #include "wide.inc.h"
+#endif
+#ifndef FK_IN_ORDER
+#define FK_IN_ORDER(sum) (void)(sum)
 #endif
 #include "integer_kernels.inc.h"
 

@@ -56,6 +56,7 @@ INLINE u8x32 fk_look_up(u8x32 codes) {
   return (u8x32)_mm256_shuffle_epi8(table, (__m256i)codes);
 }
 
+#define FK_IN_ORDER FK_OPAQUE
 #define FK_NAME "avx2"
 #define FK_TABLE fk_kernels_avx2
 #include "kernels.inc.h"
