@@ -36,8 +36,9 @@ import Tokenization
     let reference = try Self.engine(threads: 1)
     let requests = try Self.requests(reference.tokenizer)
     let expected = try requests.map { try reference.alone($0) }
-    for (active, batch, speculation) in [(1, 128, SpeculationMode.on), (8, 128, .automatic), (16, 96, .on)] {
-      let engine = try Self.engine(threads: 2, positions: 50 * 1_024, batch: batch)
+    let ways = [(2, 1, 128, SpeculationMode.on), (2, 8, 128, .automatic), (2, 16, 96, .on), (3, 4, 7, .off)]
+    for (threads, active, batch, speculation) in ways {
+      let engine = try Self.engine(threads: threads, positions: 50 * 1_024, batch: batch)
       var limits = Scheduler.Limits()
       limits.active = active
       limits.promptRowsBesideDecode = 40
