@@ -231,7 +231,15 @@ private final class PackJob: PoolJob {
         rows: min(groupRows, matrix.rows - row), columns: matrix.columns,
         from: source + row * matrix.source.rowBytes, to: destination.pointer)
     }
-    file.release(first * groupRows..<min(last * groupRows, matrix.rows), of: matrix.source)
+    release(first * groupRows..<min(last * groupRows, matrix.rows), of: matrix.source)
+  }
+
+  /// Gives packed rows back a few megabytes at a time: what goes with them the other workers may be reading, and have to
+  /// fetch again. The end of a matrix is left to whoever packs all of them.
+  private func release(_ rows: Range<Int>, of source: TensorInfo) {
+    let together = max(1, (4 << 20) / max(source.rowBytes, 1))
+    guard rows.upperBound / together > rows.lowerBound / together else { return }
+    file.release(max(0, rows.lowerBound - together)..<rows.upperBound, of: source)
   }
 
   /// The same for rows that the file has in another order: each group is gathered first.
