@@ -25,7 +25,8 @@
 //   DECODES_HALVES                 whether a row decodes keys and values to memory first, for want of registers
 //   FK_WIDE, fk_wide               floats of the widest vectors, and their type, in wide.inc.h or FK_WIDE_FILE
 //   FK_SIXTEEN_ROWS                fewest tokens for integer tiles of sixteen rows, where there are such, in
-//                                  rows_avx512.inc.h
+//                                  rows_avx512.inc.h; float weights have them for FLOAT_TILE tokens
+//   FK_TIMES_SUMS                  defined where fk_times_sums, products of 16-bit pairs, has an instruction for it
 //
 // Order of float operations: per output element, blocks of columns ascend, and each block adds its terms one by one
 // with fused multiply and add, whatever the number of tokens. That is what makes a token's logits independent of the
@@ -87,8 +88,7 @@ INLINE f32x8 load_f32_8(const uint8_t *from, size_t step) {
   return load8((const float *)(const void *)from);
 }
 INLINE f32x8 load_f16_8(const uint8_t *from, size_t step) {
-  (void)step;
-  return fk_load_half8((const fk_half *)(const void *)from);
+  return load_half_8((const fk_half *)(const void *)from, step);
 }
 INLINE f32x8 load_bf16_8(const uint8_t *from, size_t step) {
   (void)step;
