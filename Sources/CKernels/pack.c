@@ -62,17 +62,31 @@ static inline fk_half load_half(const uint8_t *bytes) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Codes of one row: 32 bytes in, or out of, the vectors of a group
+// Codes of one row, out of and into the vectors of a group. On the way in, word k of eight holds columns 4k..4k+3, the
+// first in its lowest byte, which is how a group wants them: four bytes are shifted and masked at a time.
 
-static inline void put_codes4(fk_codes4 *to, size_t row, const uint8_t codes[32]) {
-  uint8_t bytes[16];
-  for (size_t i = 0; i < 16; i++) bytes[i] = (uint8_t)((codes[i] & 15) | (codes[i + 16] << 4));
-  for (size_t p = 0; p < 4; p++) memcpy(&to->nibbles[p][4 * row], bytes + 4 * p, 4);
+static inline uint32_t load_word(const uint8_t *bytes) {
+  uint32_t word;
+  memcpy(&word, bytes, 4);
+  return word;
+}
+
+static inline void put_word(uint8_t *vector, size_t row, uint32_t word) { memcpy(vector + 4 * row, &word, 4); }
+
+// BITS (a mask, once for each byte) from bit SHIFT on of four bytes.
+static inline uint32_t bits_of(uint32_t word, size_t shift, uint32_t bits) {
+  return (word >> shift) & (bits * 0x01010101u);
+}
+
+static inline void put_codes4(fk_codes4 *to, size_t row, const uint32_t words[8]) {
+  for (size_t p = 0; p < 4; p++) {
+    put_word(to->nibbles[p], row, bits_of(words[p], 0, 15) | bits_of(words[p + 4], 0, 15) << 4);
+  }
 }
 
 // The 16 bytes of a legacy block already hold column i beside column i + 16.
 static inline void put_nibbles(fk_codes4 *to, size_t row, const uint8_t bytes[16]) {
-  for (size_t p = 0; p < 4; p++) memcpy(&to->nibbles[p][4 * row], bytes + 4 * p, 4);
+  for (size_t p = 0; p < 4; p++) put_word(to->nibbles[p], row, load_word(bytes + 4 * p));
 }
 
 static inline void get_codes4(const fk_codes4 *from, size_t row, uint8_t codes[32]) {
@@ -83,17 +97,11 @@ static inline void get_codes4(const fk_codes4 *from, size_t row, uint8_t codes[3
   }
 }
 
-static inline void put_fifth_bits(uint8_t high[32], size_t row, const uint8_t codes[32]) {
-  for (size_t j = 0; j < 4; j++) {
-    unsigned bits = 0;
-    for (size_t k = 0; k < 8; k++) bits |= (unsigned)((codes[4 * k + j] >> 4) & 1) << k;
-    high[4 * row + j] = (uint8_t)bits;
-  }
-}
-
-static inline void put_codes5(fk_codes5 *to, size_t row, const uint8_t codes[32]) {
-  put_codes4(&to->low, row, codes);
-  put_fifth_bits(to->high, row, codes);
+static inline void put_codes5(fk_codes5 *to, size_t row, const uint32_t words[8]) {
+  put_codes4(&to->low, row, words);
+  uint32_t high = 0;
+  for (size_t k = 0; k < 8; k++) high |= bits_of(words[k], 4, 1) << k;
+  put_word(to->high, row, high);
 }
 
 static inline void get_codes5(const fk_codes5 *from, size_t row, uint8_t codes[32]) {
@@ -104,14 +112,12 @@ static inline void get_codes5(const fk_codes5 *from, size_t row, uint8_t codes[3
   for (size_t i = 0; i < 32; i++) codes[i] |= (uint8_t)(((high[i % 4] >> (i / 4)) & 1) << 4);
 }
 
-static inline void put_codes6(fk_codes6 *to, size_t row, const uint8_t codes[32]) {
-  put_codes4(&to->low, row, codes);
+static inline void put_codes6(fk_codes6 *to, size_t row, const uint32_t words[8]) {
+  put_codes4(&to->low, row, words);
   for (size_t half = 0; half < 2; half++) {
-    for (size_t j = 0; j < 4; j++) {
-      unsigned bits = 0;
-      for (size_t k = 0; k < 4; k++) bits |= (unsigned)(codes[16 * half + 4 * k + j] >> 4) << (2 * k);
-      to->high[half][4 * row + j] = (uint8_t)bits;
-    }
+    uint32_t high = 0;
+    for (size_t k = 0; k < 4; k++) high |= bits_of(words[4 * half + k], 4, 3) << (2 * k);
+    put_word(to->high[half], row, high);
   }
 }
 
@@ -143,10 +149,9 @@ static void pack_q4_k(const uint8_t *source, size_t row, fk_block_u4k *to) {
   for (size_t b = 0; b < 8; b++) {
     k_scale(source + 4, b, &to->blocks[b].scale[row], &to->blocks[b].minimum[row]);
     const uint8_t *bytes = source + 16 + 32 * (b / 2);
-    uint8_t codes[32];
-    unsigned shift = 4 * (b & 1);
-    for (size_t i = 0; i < 32; i++) codes[i] = (bytes[i] >> shift) & 15;
-    put_codes4(&to->blocks[b].codes, row, codes);
+    uint32_t words[8];
+    for (size_t k = 0; k < 8; k++) words[k] = bits_of(load_word(bytes + 4 * k), 4 * (b & 1), 15);
+    put_codes4(&to->blocks[b].codes, row, words);
   }
 }
 
@@ -158,10 +163,11 @@ static void pack_q5_k(const uint8_t *source, size_t row, fk_block_u5k *to) {
   for (size_t b = 0; b < 8; b++) {
     k_scale(source + 4, b, &to->blocks[b].scale[row], &to->blocks[b].minimum[row]);
     const uint8_t *bytes = source + 48 + 32 * (b / 2);
-    uint8_t codes[32];
-    unsigned shift = 4 * (b & 1);
-    for (size_t i = 0; i < 32; i++) codes[i] = (uint8_t)(((bytes[i] >> shift) & 15) | (((high[i] >> b) & 1) << 4));
-    put_codes5(&to->blocks[b].codes, row, codes);
+    uint32_t words[8];
+    for (size_t k = 0; k < 8; k++) {
+      words[k] = bits_of(load_word(bytes + 4 * k), 4 * (b & 1), 15) | bits_of(load_word(high + 4 * k), b, 1) << 4;
+    }
+    put_codes5(&to->blocks[b].codes, row, words);
   }
 }
 
@@ -174,12 +180,12 @@ static void pack_q6_k(const uint8_t *source, size_t row, fk_block_u6s16 *to) {
     to->blocks[b].scale[1][row] = (int8_t)source[193 + 2 * b];
     size_t half = b / 4, quarter = b % 4;
     const uint8_t *low = source + 64 * half + 32 * (quarter & 1), *high = source + 128 + 32 * half;
-    unsigned shift = 4 * (unsigned)(quarter / 2), high_shift = 2 * (unsigned)quarter;
-    uint8_t codes[32];
-    for (size_t i = 0; i < 32; i++) {
-      codes[i] = (uint8_t)(((low[i] >> shift) & 15) | (((high[i] >> high_shift) & 3) << 4));
+    uint32_t words[8];
+    for (size_t k = 0; k < 8; k++) {
+      words[k] = bits_of(load_word(low + 4 * k), 4 * (quarter / 2), 15);
+      words[k] |= bits_of(load_word(high + 4 * k), 2 * quarter, 3) << 4;
     }
-    put_codes6(&to->blocks[b].codes, row, codes);
+    put_codes6(&to->blocks[b].codes, row, words);
   }
 }
 
@@ -191,9 +197,9 @@ static void pack_q2_k(const uint8_t *source, size_t row, fk_block_u4m16 *to) {
     to->blocks[b].scale_minimum[0][row] = source[2 * b];
     to->blocks[b].scale_minimum[1][row] = source[2 * b + 1];
     const uint8_t *bytes = source + 16 + 32 * (b / 4);
-    uint8_t codes[32];
-    for (size_t i = 0; i < 32; i++) codes[i] = (bytes[i] >> (2 * (b % 4))) & 3;
-    put_codes4(&to->blocks[b].codes, row, codes);
+    uint32_t words[8];
+    for (size_t k = 0; k < 8; k++) words[k] = bits_of(load_word(bytes + 4 * k), 2 * (b % 4), 3);
+    put_codes4(&to->blocks[b].codes, row, words);
   }
 }
 
@@ -209,11 +215,11 @@ static void pack_q3_k(const uint8_t *source, size_t row, fk_block_u4s16 *to) {
       to->blocks[b].scale[h][row] = (int8_t)((low | high << 4) - 32);
     }
     const uint8_t *bytes = source + 32 + 32 * (b / 4);
-    uint8_t codes[32];
-    for (size_t i = 0; i < 32; i++) {
-      codes[i] = (uint8_t)(((bytes[i] >> (2 * (b % 4))) & 3) | (((source[i] >> b) & 1) << 2));
+    uint32_t words[8];
+    for (size_t k = 0; k < 8; k++) {
+      words[k] = bits_of(load_word(bytes + 4 * k), 2 * (b % 4), 3) | bits_of(load_word(source + 4 * k), b, 1) << 2;
     }
-    put_codes4(&to->blocks[b].codes, row, codes);
+    put_codes4(&to->blocks[b].codes, row, words);
   }
 }
 
@@ -230,12 +236,11 @@ static void pack_iq4_xs(const uint8_t *source, size_t row, fk_block_c4k *to) {
 
 // Q5_0 and Q5_1 keep the fifth bits of columns 0...31 in one little-endian word, then 16 bytes of nibbles.
 static void pack_five(const uint8_t *word_and_nibbles, size_t row, fk_codes5 *to) {
-  uint32_t word;
-  memcpy(&word, word_and_nibbles, 4);
+  uint32_t word = load_word(word_and_nibbles), high = 0;
   put_nibbles(&to->low, row, word_and_nibbles + 4);
-  uint8_t codes[32];
-  for (size_t i = 0; i < 32; i++) codes[i] = (uint8_t)(((word >> i) & 1) << 4);
-  put_fifth_bits(to->high, row, codes);
+  // Four bits to the lowest bits of four bytes: copies 7 bits apart bring bit j to bit 8j.
+  for (size_t k = 0; k < 8; k++) high |= bits_of(((word >> 4 * k) & 15) * 0x00204081u, 0, 1) << k;
+  put_word(to->high, row, high);
 }
 
 static void pack_block(fk_layout layout, const uint8_t *source, size_t row, uint8_t *to) {
@@ -243,7 +248,7 @@ static void pack_block(fk_layout layout, const uint8_t *source, size_t row, uint
   case FK_LAYOUT_S8: {
     fk_block_s8 *block = (fk_block_s8 *)(void *)to;
     block->d[row] = load_half(source);
-    for (size_t k = 0; k < 8; k++) memcpy(&block->codes.vectors[k][4 * row], source + 2 + 4 * k, 4);
+    for (size_t k = 0; k < 8; k++) put_word((uint8_t *)block->codes.vectors[k], row, load_word(source + 2 + 4 * k));
     break;
   }
   case FK_LAYOUT_U4Z:
@@ -426,10 +431,19 @@ size_t fk_layout_columns(fk_layout layout) { return sizes[layout].columns; }
 size_t fk_layout_group_bytes(fk_layout layout) { return sizes[layout].group_bytes; }
 size_t fk_layout_file_bytes(fk_layout layout) { return sizes[layout].file_bytes; }
 
+// Plain floats: rows become columns.
+static inline void pack_floats(const uint8_t *source, size_t rows, size_t columns, size_t bytes, uint8_t *to) {
+  for (size_t column = 0; column < columns; column++, source += bytes, to += FK_GROUP_ROWS * bytes) {
+    for (size_t row = 0; row < rows; row++) memcpy(to + row * bytes, source + row * columns * bytes, bytes);
+  }
+}
+
 void fk_pack_group(fk_layout layout, const uint8_t *source, size_t rows, size_t columns, uint8_t *destination) {
   size_t blocks = columns / sizes[layout].columns;
   size_t file_bytes = sizes[layout].file_bytes, group_bytes = sizes[layout].group_bytes;
   if (rows < FK_GROUP_ROWS) memset(destination, 0, blocks * group_bytes);
+  if (file_bytes == 2) { pack_floats(source, rows, columns, 2, destination); return; }
+  if (file_bytes == 4) { pack_floats(source, rows, columns, 4, destination); return; }
   for (size_t row = 0; row < rows; row++) {
     const uint8_t *from = source + row * blocks * file_bytes;
     uint8_t *to = destination;
@@ -447,7 +461,8 @@ void fk_unpack_row(fk_layout layout, const uint8_t *group, size_t row, size_t co
 }
 
 void fk_decode_row(fk_layout layout, const uint8_t *source, size_t columns, float *destination) {
-  // Packing is lossless, so a row of the file decodes through a group that holds one block of it, of which this is the largest.
+  // Packing is lossless, so a row of the file decodes through a group that holds one block of it, of which this is the
+  // largest.
   _Alignas(4) uint8_t group[sizeof(fk_block_u6s16)];
   size_t step = sizes[layout].columns;
   for (size_t column = 0; column < columns; column += step, source += sizes[layout].file_bytes) {
