@@ -78,9 +78,12 @@ struct Weights {
 func seconds(_ weights: Weights, _ kernels: Kernels, tokens: Int) throws -> Double {
   let columns = weights.columns
   let x = try AlignedBuffer<Float>(count: tokens * columns)
-  let blocks = try AlignedBuffer<Activations>(count: tokens * columns / Kernels.block)
+  let stride = Activations.stride(columns: columns)
+  let blocks = try AlignedBuffer<Activations>(count: tokens * stride)
   for index in 0..<x.count { x.view[index] = Float(index * 37 % 201 - 100) / 50 }
-  kernels.quantize(x.view, to: blocks.view)
+  for token in 0..<tokens {
+    kernels.quantize(x.part(token * columns, columns), to: blocks.part(token * stride, columns / Kernels.block))
+  }
   let y = try AlignedBuffer<Float>(count: tokens * weights.groups * PackedLayout.groupRows)
   let input = weights.layout.isFloat ? UnsafeRawPointer(x.pointer) : UnsafeRawPointer(blocks.pointer)
   var samples: [Double] = []

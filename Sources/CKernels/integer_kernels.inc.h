@@ -114,7 +114,7 @@ enum { PANEL_BLOCKS = 16384 / sizeof(fk_activations) };
 #define DEFINE_MATMUL(NAME, LAYOUT)                                                                                    \
   static void matmul_##NAME(const uint8_t *weights, size_t groups, size_t columns, const void *activations,            \
                             size_t tokens, float *y, size_t y_stride) {                                                \
-    const size_t stride = columns / FK_BLOCK;                                                                          \
+    const size_t stride = fk_activation_stride(columns);                                                               \
     const size_t bytes = columns / fk_layout_columns(LAYOUT) * fk_layout_group_bytes(LAYOUT);                          \
     const size_t fitting = PANEL_BLOCKS / (stride ? stride : 1) / TILE * TILE;                                         \
     const size_t panel = fitting < 2 * TILE ? 2 * TILE : fitting;                                                      \

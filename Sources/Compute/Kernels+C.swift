@@ -3,6 +3,11 @@ import CKernels
 /// A block of 32 quantised activations of one token, as the integer kernels read it.
 public typealias Activations = fk_activations
 
+extension fk_activations {
+  /// Blocks from one token to the next, where several are multiplied together.
+  public static func stride(columns: Int) -> Int { fk_activation_stride(columns) }
+}
+
 /// Positions begin ..< end of a block of 64.
 public typealias Slots = fk_slots
 

@@ -95,7 +95,8 @@ public protocol PoolJob: AnyObject {
   /// The pool's own threads, for reading their CPU clocks.
   public var threadHandles: [pthread_t] { handles }
 
-  /// Chunks `next ..< end` of job `tag`, in one word, so that taking one is one atomic step that cannot touch another job.
+  /// Chunks `next ..< end` of job `tag`, in one word, so that taking some is one atomic step that cannot touch another
+  /// job.
   private struct Run {
     var word: UInt64
     var tag: UInt64 { word >> 32 }
@@ -139,9 +140,10 @@ public protocol PoolJob: AnyObject {
       unsafe pthread_cond_broadcast(wake)
       unsafe pthread_mutex_unlock(mutex)
     }
-    takeChunks(tag: UInt64(count), worker: 0)
+    let done = takeChunks(of: job, tag: UInt64(count), worker: 0)
+    unfinished.subtract(done, ordering: .sequentiallyConsistent)
     waitForOthers()
-    // Workers read this field only within a chunk, and all chunks are finished.
+    // Workers read this field only before their first chunk is counted, and all chunks are finished.
     self.job = nil
   }
 
@@ -174,38 +176,32 @@ public protocol PoolJob: AnyObject {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// Computes chunks of job `tag` as long as there are any, one's own first.
-  private func takeChunks(tag: UInt64, worker: Int) {
-    var done = 0
-    // Read once, with the first chunk: counting references for each would pass their cache line from core to core. The
-    // job cannot end, and so the field cannot change, before that chunk is counted.
-    var job: (any PoolJob)?
+  /// Computes chunks of a job as long as there are any, one's own first.
+  /// - Parameter job: nil for the current one, which is looked up with the first chunk: the job cannot end, and so the
+  ///   field cannot change, before that chunk is counted.
+  /// - Returns: how many it were; they are not counted yet.
+  private func takeChunks(of job: (any PoolJob)?, tag: UInt64, worker: Int) -> Int {
+    var (done, job) = (0, job)
     for offset in 0..<threads {
       let owner = (worker + offset) % threads
-      while let chunk = takeChunk(of: owner, tag: tag) {
+      while let chunks = takeSome(of: owner, tag: tag) {
         if job == nil { job = self.job }
-        job?.perform(chunk: chunk, worker: worker)
-        done += 1
+        for chunk in chunks { job?.perform(chunk: chunk, worker: worker) }
+        done += chunks.count
       }
     }
-    guard done > 0 else { return }
-    // Let go of it first: when `run` returns nobody else holds the job.
-    job = nil
-    if unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0, worker > 0,
-      callerSleeps.load(ordering: .sequentiallyConsistent)
-    {
-      unsafe pthread_mutex_lock(mutex)
-      unsafe pthread_cond_signal(self.done)
-      unsafe pthread_mutex_unlock(mutex)
-    }
+    return done
   }
 
-  private func takeChunk(of owner: Int, tag: UInt64) -> Int? {
+  /// A quarter of what is left of a run, at least one chunk: few locked instructions at first, each of which waits for the
+  /// chunk's stores, and small pieces at the end, so that the workers finish together.
+  private func takeSome(of owner: Int, tag: UInt64) -> Range<Int>? {
     var run = unsafe Run(word: runs[owner * Self.counterStride].load(ordering: .acquiring))
     while run.tag == tag & 0xFFFF_FFFF, run.next < run.end {
+      let count = max(1, (run.end - run.next) / 4)
       let result = unsafe runs[owner * Self.counterStride].compareExchange(
-        expected: run.word, desired: run.word + 1, ordering: .acquiringAndReleasing)
-      if result.exchanged { return run.next }
+        expected: run.word, desired: run.word + UInt64(count), ordering: .acquiringAndReleasing)
+      if result.exchanged { return run.next..<run.next + count }
       run.word = result.original
     }
     return nil
@@ -261,7 +257,16 @@ public protocol PoolJob: AnyObject {
       seen = epoch.load(ordering: .acquiring)
       if stopping.load(ordering: .relaxed) { return }
       guard worker < seen % Self.epochStep else { continue }
-      takeChunks(tag: UInt64(seen / Self.epochStep), worker: worker)
+      // The job is let go of before its chunks are counted: when `run` returns nobody else holds it.
+      let done = takeChunks(of: nil, tag: UInt64(seen / Self.epochStep), worker: worker)
+      guard done > 0 else { continue }
+      if unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0,
+        callerSleeps.load(ordering: .sequentiallyConsistent)
+      {
+        unsafe pthread_mutex_lock(mutex)
+        unsafe pthread_cond_signal(self.done)
+        unsafe pthread_mutex_unlock(mutex)
+      }
     }
   }
 

@@ -12,7 +12,8 @@ extension PackedLayout {
     let rows = Self.groupRows
     let weights = try AlignedBuffer<UInt8>(count: groupBytes(columns: columns))
     withExtendedLifetime(weights) { fill(weights.view, columns: columns) }
-    let activations = try AlignedBuffer<Activations>(count: tokens * columns / Kernels.block)
+    let stride = Activations.stride(columns: columns)
+    let activations = try AlignedBuffer<Activations>(count: tokens * stride)
     let floats = try AlignedBuffer<Float>(count: tokens * columns)
     for index in 0..<tokens * columns {
       // All at the top, all at the bottom, alternating, then a spread.
@@ -20,8 +21,8 @@ extension PackedLayout {
       floats.view[index] = [127, -127, index.isMultiple(of: 2) ? 127 : -127][safe: index / columns] ?? spread
     }
     for token in 0..<tokens {
-      let blocks = columns / Kernels.block
-      reference.quantize(floats.part(token * columns, columns), to: activations.part(token * blocks, blocks))
+      let row = activations.part(token * stride, columns / Kernels.block)
+      reference.quantize(floats.part(token * columns, columns), to: row)
     }
     let x =
       isFloat ? unsafe UnsafeRawPointer(floats.pointer) : unsafe UnsafeRawPointer(activations.pointer)

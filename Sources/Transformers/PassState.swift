@@ -31,6 +31,7 @@ final class ActivationRows {
   let needsBlocks: Bool
   private let floats: AlignedBuffer<Float>
   private let blocks: AlignedBuffer<Activations>
+  private let blockStride: Int
 
   /// - Parameter readers: the matrices that will be multiplied with these rows.
   init(
@@ -42,7 +43,8 @@ final class ActivationRows {
     needsBlocks = !product.isReference && readers.contains { !$0.layout.isFloat }
     // Quantised matrices have whole blocks of 32 columns, so the rounding only matters where no block is made.
     floats = try AlignedBuffer(count: tokens * columns)
-    blocks = try AlignedBuffer(count: needsBlocks ? maxTerms * tokens * (columns / Kernels.block) : 0)
+    blockStride = Activations.stride(columns: columns)
+    blocks = try AlignedBuffer(count: needsBlocks ? maxTerms * tokens * blockStride : 0)
   }
 
   /// The first rows, one after another.
@@ -51,8 +53,7 @@ final class ActivationRows {
   func floatRow(_ token: Int) -> View<Float> { floats.part(token * columns, columns) }
 
   func blockRow(_ token: Int, term: Int = 0) -> View<Activations> {
-    let count = columns / Kernels.block
-    return blocks.part((term * tokens + token) * count, count)
+    blocks.part((term * tokens + token) * blockStride, columns / Kernels.block)
   }
 
   /// Quantises `count` elements of a row from `start`, where blocks are needed.

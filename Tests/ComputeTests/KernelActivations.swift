@@ -66,7 +66,11 @@ struct KernelInput {
   init(tokens: Int, columns: Int, blocks: [fk_activations]) {
     self.tokens = tokens
     self.columns = columns
-    self.blocks = GuardedBuffer(blocks)
+    let (count, stride) = (columns / 32, Activations.stride(columns: columns))
+    // What lies between two tokens would make every sum not a number, and behind the last one is no memory.
+    let between = activations([Int8](repeating: 1, count: 32), scale: .nan)
+    let rows = (0..<tokens).map { Array(blocks[$0 * count..<($0 + 1) * count]) }
+    self.blocks = GuardedBuffer(Array(rows.joined(separator: (count..<stride).map { _ in between })))
     floats = GuardedBuffer(count: 0)
     values = blocks.flatMap { block in codes(of: block).map { Double(block.scale) * Double($0) } }
   }
@@ -83,11 +87,11 @@ struct KernelInput {
 
   /// One token alone.
   func token(_ index: Int) -> KernelInput {
-    let size = columns / 32
+    let start = index * Activations.stride(columns: columns)
     return KernelInput(
       tokens: 1, columns: columns,
       blocks: blocks.count == 0
-        ? GuardedBuffer(count: 0) : GuardedBuffer(blocks.elements[index * size..<(index + 1) * size]),
+        ? GuardedBuffer(count: 0) : GuardedBuffer(blocks.elements[start..<start + columns / 32]),
       floats: floats.count == 0
         ? GuardedBuffer(count: 0) : GuardedBuffer(floats.elements[index * columns..<(index + 1) * columns]),
       values: Array(values[index * columns..<(index + 1) * columns]))

@@ -121,6 +121,16 @@ struct KernelExpectation {
     }
   }
 
+  /// So wide that tokens would be whole pages apart: something lies between them.
+  @Test(arguments: KernelLayout.integer)
+  func tokensOfWideMatricesStandApart(_ layout: KernelLayout) {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = KernelRandom(seed: seed)
+    #expect(Activations.stride(columns: 8192) == 257 && Activations.stride(columns: 576) == 18)
+    let matrix = KernelMatrix(layout, rows: 3, columns: 8192, &random)
+    check(matrix, KernelInput(tokens: 16, columns: 8192, &random), seed)
+  }
+
   /// All codes and sub-scales at their least and greatest, against activations at theirs: what sums of 16 bits must hold.
   @Test(arguments: KernelLayout.integer)
   func extremesDoNotSaturate(_ layout: KernelLayout) {

@@ -84,6 +84,13 @@ typedef struct {
   int8_t codes[FK_BLOCK];
 } fk_activations;
 
+// Blocks from one token to the next: columns / 32, and one more where tokens would else be whole pages apart and take
+// each other's place in the first-level cache. What is in that one is never read.
+static inline size_t fk_activation_stride(size_t columns) {
+  size_t blocks = columns / FK_BLOCK;
+  return blocks + (blocks % 256 == 0);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Attention
 
@@ -117,8 +124,8 @@ static inline size_t fk_kv_bytes(fk_kv_type type, size_t dimensions) {
 
 // y = W x for `groups` groups of packed rows.
 // Shapes: weights packed [groups * 8, columns]; x [tokens, columns]; y [tokens, y_stride], of which the first
-// groups * 8 of each row are overwritten. x is fk_activations[columns / 32] a token for integer layouts and
-// float[columns] a token for float layouts.
+// groups * 8 of each row are overwritten. x is fk_activations[columns / 32] a token, `fk_activation_stride` apart, for
+// integer layouts and float[columns] a token for float layouts.
 // Numerics: exact integers inside a block of 32 and, for K-quants, with their sub-scales; F32 across blocks in
 // ascending order, the same for every number of tokens.
 typedef void (*fk_matmul)(const uint8_t *weights, size_t groups, size_t columns, const void *x, size_t tokens, float *y,
