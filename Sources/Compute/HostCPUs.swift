@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// How many threads can compute at once for this process.
@@ -56,11 +57,7 @@ extension Host {
   /// Processors on which the calling thread may run.
   public static func affinity() -> Int {
     let online = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
-    // Declared for GNU sources only, which Swift's module of the C library is not, though the function is there.
-    guard let symbol = unsafe dlsym(nil, "sched_getaffinity") else { return online }
-    typealias GetAffinity = @convention(c) (pid_t, Int, UnsafeMutablePointer<UInt64>) -> Int32
-    let getAffinity = unsafe unsafeBitCast(symbol, to: GetAffinity.self)
-    return unsafe affinity { bytes, mask in unsafe getAffinity(0, bytes, mask) } ?? online
+    return unsafe affinity { bytes, mask in unsafe fk_get_affinity(bytes, mask) } ?? online
   }
 
   /// Counts the bits of a mask whose size is not known: the kernel refuses one that is too small for the machine.

@@ -51,7 +51,9 @@ public protocol PoolJob: AnyObject {
   private let delays: UnsafeMutablePointer<Atomic<Int32>>
   private var caller: pthread_t?
   private var runsUntilLook = 0
-  private var lastLook: (at: Int64, delay: Int64) = (0, 0)
+  private var lastLook: (at: Int64, delay: Int64, caller: Int64) = (0, 0, 0)
+  /// The caller's processor, where the other worker takes part in bursts; else -1.
+  private let avoided = Atomic<Int32>(-1)
   private var job: (any PoolJob)?
 
   /// - Throws: `SystemError` if a thread cannot be made.
@@ -140,7 +142,7 @@ public protocol PoolJob: AnyObject {
       unsafe pthread_cond_broadcast(wake)
       unsafe pthread_mutex_unlock(mutex)
     }
-    let done = takeChunks(of: job, tag: UInt64(count), worker: 0)
+    let done = takeChunks(of: job, tag: UInt64(count), worker: 0, until: .max)
     unfinished.subtract(done, ordering: .sequentiallyConsistent)
     waitForOthers()
     // Workers read this field only before their first chunk is counted, and all chunks are finished.
@@ -154,6 +156,7 @@ public protocol PoolJob: AnyObject {
     runsUntilLook = Self.runsBetweenLooks
     let now = Clock.nowNanos()
     standingBack.advance(to: now)
+    defer { avoided.store(standingBack.inBursts ? fk_processor() : -1, ordering: .relaxed) }
     guard now - lastLook.at >= StandingBack.window else { return }
     let isNew = caller != pthread_self()
     if isNew {
@@ -161,12 +164,14 @@ public protocol PoolJob: AnyObject {
       closeDelay(of: 0)
       unsafe delays[0].store(RunDelay.open(), ordering: .relaxed)
     }
-    var delay: Int64 = 0
-    for index in 0..<threads { unsafe delay += RunDelay.nanos(delays[index].load(ordering: .acquiring)) }
+    let caller = unsafe RunDelay.nanos(delays[0].load(ordering: .acquiring))
+    var delay = caller
+    for index in 1..<threads { unsafe delay += RunDelay.nanos(delays[index].load(ordering: .acquiring)) }
     if !isNew {
-      standingBack.waited(delay - lastLook.delay, of: now - lastLook.at, at: now, most: active - 1)
+      standingBack.waited(
+        delay - lastLook.delay, caller: caller - lastLook.caller, of: now - lastLook.at, at: now, most: active - 1)
     }
-    lastLook = (now, delay)
+    lastLook = (now, delay, caller)
   }
 
   private static let runsBetweenLooks = 16
@@ -179,12 +184,13 @@ public protocol PoolJob: AnyObject {
   /// Computes chunks of a job as long as there are any, one's own first.
   /// - Parameter job: nil for the current one, which is looked up with the first chunk: the job cannot end, and so the
   ///   field cannot change, before that chunk is counted.
+  /// - Parameter end: takes no more after this time; `.max` for no matter how long.
   /// - Returns: how many it were; they are not counted yet.
-  private func takeChunks(of job: (any PoolJob)?, tag: UInt64, worker: Int) -> Int {
+  private func takeChunks(of job: (any PoolJob)?, tag: UInt64, worker: Int, until end: Int64) -> Int {
     var (done, job) = (0, job)
     for offset in 0..<threads {
       let owner = (worker + offset) % threads
-      while let chunks = takeSome(of: owner, tag: tag) {
+      while end == .max || Clock.nowNanos() < end, let chunks = takeSome(of: owner, tag: tag) {
         if job == nil { job = self.job }
         for chunk in chunks { job?.perform(chunk: chunk, worker: worker) }
         done += chunks.count
@@ -251,23 +257,28 @@ public protocol PoolJob: AnyObject {
 
   private func work(as worker: Int) {
     unsafe delays[worker].store(RunDelay.open(), ordering: .releasing)
+    var bursts = Bursts()
     var seen = 0
     while true {
       waitForEpoch(after: seen)
       seen = epoch.load(ordering: .acquiring)
       if stopping.load(ordering: .relaxed) { return }
       guard worker < seen % Self.epochStep else { continue }
+      bursts.avoid(avoided.load(ordering: .relaxed))
       // The job is let go of before its chunks are counted: when `run` returns nobody else holds it.
-      let done = takeChunks(of: nil, tag: UInt64(seen / Self.epochStep), worker: worker)
-      guard done > 0 else { continue }
-      if unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0,
-        callerSleeps.load(ordering: .sequentiallyConsistent)
-      {
-        unsafe pthread_mutex_lock(mutex)
-        unsafe pthread_cond_signal(self.done)
-        unsafe pthread_mutex_unlock(mutex)
-      }
+      count(takeChunks(of: nil, tag: UInt64(seen / Self.epochStep), worker: worker, until: bursts.end))
+      bursts.rest()
     }
+  }
+
+  /// Counts chunks that a worker has finished, and tells a caller who sleeps that they were the last.
+  private func count(_ done: Int) {
+    guard done > 0, unfinished.subtract(done, ordering: .sequentiallyConsistent).newValue == 0,
+      callerSleeps.load(ordering: .sequentiallyConsistent)
+    else { return }
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_signal(self.done)
+    unsafe pthread_mutex_unlock(mutex)
   }
 
   private func waitForEpoch(after seen: Int) {

@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import Synchronization
 import Testing
@@ -57,9 +58,9 @@ private final class PlainJob: PoolJob {
   @Test func workersThatWaitForProcessorsStandBackAndReturn() {
     func ms(_ count: Int64) -> Int64 { count * 1_000_000 }
     var standing = StandingBack()
-    func look(_ time: Int64, waited: Int64, most: Int = 1) -> Int {
+    func look(_ time: Int64, waited: Int64, most: Int = 2) -> Int {
       standing.advance(to: ms(time))
-      standing.waited(ms(waited), of: ms(20), at: ms(time), most: most)
+      standing.waited(ms(waited), caller: 0, of: ms(20), at: ms(time), most: most)
       return standing.workers
     }
     #expect(look(20, waited: 5) == 0)
@@ -77,6 +78,61 @@ private final class PlainJob: PoolJob {
     #expect((1...5).map { look(1_000 + $0, waited: 10, most: 3) } == [1, 2, 3, 3, 3])
     #expect(look(1_053, waited: 0) == 2 && look(1_073, waited: 0) == 1 && look(1_093, waited: 0) == 0)
     #expect(look(1_113, waited: 10, most: 0) == 0)
+  }
+
+  /// The only other worker computes in bursts, until it shows that the caller's processor is wanted too.
+  @Test func theOnlyOtherWorkerTakesPartInBursts() {
+    func ms(_ count: Int64) -> Int64 { count * 1_000_000 }
+    var standing = StandingBack()
+    func look(_ time: Int64, waited: Int64, caller: Int64 = 0) -> (bursts: Bool, away: Int) {
+      standing.advance(to: ms(time))
+      standing.waited(ms(waited), caller: ms(caller), of: ms(20), at: ms(time), most: 1)
+      return (standing.inBursts, standing.workers)
+    }
+    #expect(look(20, waited: 5) == (false, 0))
+    #expect(look(40, waited: 6) == (true, 0))
+    #expect(look(60, waited: 20, caller: 20) == (true, 0))
+    #expect(look(89, waited: 20, caller: 5) == (true, 0))
+    #expect(look(90, waited: 0) == (false, 0))
+    // No better: in bursts for twice as long, which the caller pays for this time.
+    #expect(look(110, waited: 10) == (true, 0))
+    #expect(look(169, waited: 20, caller: 20) == (true, 0))
+    #expect(look(170, waited: 20, caller: 6) == (false, 1))
+    #expect(look(269, waited: 0) == (false, 1) && look(270, waited: 0) == (false, 0))
+  }
+
+  @Test func burstsEndAndKeepOffTheCallersProcessor() {
+    // On a thread of its own, which ends with whatever processors it has left.
+    nonisolated(unsafe) var fault: String? = "not run"
+    pthread_join(startThread { fault = Self.faultOfBursts() }, nil)
+    #expect(fault == nil)
+  }
+
+  private static func faultOfBursts() -> String? {
+    func processors() -> [UInt64] {
+      var mask = [UInt64](repeating: 0, count: 16)
+      return fk_get_affinity(128, &mask) == 0 ? mask : []
+    }
+    let before = processors()
+    guard !before.isEmpty, let last = (0..<1024).last(where: { before[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }) else {
+      return "no affinity"
+    }
+    var bursts = Bursts()
+    bursts.avoid(-1)
+    guard bursts.end == .max, processors() == before else { return "bursts without a reason" }
+    bursts.avoid(Int32(last))
+    var expected = before
+    expected[last / 64] &= ~(1 << UInt64(last % 64))
+    // A thread is never left without a processor.
+    if expected.allSatisfy({ $0 == 0 }) { expected = before }
+    guard processors() == expected else { return "not kept off \(last)" }
+    let end = bursts.end
+    guard end <= Clock.nowNanos() + Bursts.length else { return "too long" }
+    while Clock.nowNanos() < end {}
+    bursts.rest()
+    guard Clock.nowNanos() >= end + Int64(Bursts.pause), bursts.end > end else { return "no pause" }
+    bursts.avoid(-1)
+    return bursts.end == .max && processors() == before ? nil : "not as before"
   }
 
   @Test func waitingForAProcessorIsCounted() throws {

@@ -264,3 +264,4 @@ static inline void fk_spin_pause(void) {
 
 #include "quantize.h"
 #include "compensate.h"
+#include "processors.h"
