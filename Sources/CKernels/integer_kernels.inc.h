@@ -87,10 +87,8 @@ INLINE i32x8 fk_times_sums(i32x8 sums, i32x8 pairs, const int16_t *with) {
     EIGHT_ROWS(NAME, COUNT, 0)                                                                                         \
     if (pair) { EIGHT_ROWS(NAME, COUNT, 1) }                                                                           \
   }
-enum { GROUPS_AT_ONCE = 2 };
 #else
 #define TILE_OF(NAME, COUNT) EIGHT_ROWS(NAME, COUNT, 0)
-enum { GROUPS_AT_ONCE = 1 };
 #endif
 
 // Only the first tile of tokens finds weights that are not in the cache.
@@ -104,44 +102,14 @@ enum { FETCHING_TOKENS = 8 };
                   (COUNT) >= FETCHING_TOKENS && FROM_MEMORY, to + (SECOND) * FK_GROUP_ROWS, y_stride);
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Walking a matrix
+// Matrices
 
 // Blocks of activations that stay in the first-level cache while all groups of a call pass by: 16 KB.
 enum { PANEL_BLOCKS = 16384 / sizeof(fk_activations) };
 
-// Tokens go in panels that fit the first-level cache, groups of rows within a panel, tiles of tokens within a group.
-// A call for few tokens is one panel, so that weights are read once.
 #define DEFINE_MATMUL(NAME, LAYOUT)                                                                                    \
-  static void matmul_##NAME(const uint8_t *weights, size_t groups, size_t columns, const void *activations,            \
-                            size_t tokens, float *y, size_t y_stride) {                                                \
-    const size_t stride = fk_activation_stride(columns);                                                               \
-    const size_t bytes = columns / fk_layout_columns(LAYOUT) * fk_layout_group_bytes(LAYOUT);                          \
-    const size_t fitting = PANEL_BLOCKS / (stride ? stride : 1) / TILE * TILE;                                         \
-    const size_t panel = fitting < 2 * TILE ? 2 * TILE : fitting;                                                      \
-    const fk_activations *from = (const fk_activations *)activations;                                                  \
-    while (tokens > 0) {                                                                                               \
-      const size_t taken = tokens < panel ? tokens : panel;                                                            \
-      const uint8_t *group = weights;                                                                                  \
-      for (size_t g = 0; g < groups; g += GROUPS_AT_ONCE, group += GROUPS_AT_ONCE * bytes) {                           \
-        const bool pair = GROUPS_AT_ONCE == 2 && groups - g > 1;                                                       \
-        (void)pair;                                                                                                    \
-        const fk_activations *x = from;                                                                                \
-        float *to = y + g * FK_GROUP_ROWS;                                                                             \
-        size_t left = taken;                                                                                           \
-        for (; left >= TILE; left -= TILE, x += TILE * stride, to += TILE * y_stride) {                                \
-          TILE_OF(NAME, TILE)                                                                                          \
-        }                                                                                                              \
-        if (TILE > 4 && left >= 4) {                                                                                   \
-          TILE_OF(NAME, 4)                                                                                             \
-          left -= 4, x += 4 * stride, to += 4 * y_stride;                                                              \
-        }                                                                                                              \
-        if (left == 3) { TILE_OF(NAME, 3) }                                                                            \
-        if (left == 2) { TILE_OF(NAME, 2) }                                                                            \
-        if (left == 1) { TILE_OF(NAME, 1) }                                                                            \
-      }                                                                                                                \
-      tokens -= taken, from += taken * stride, y += taken * y_stride;                                                  \
-    }                                                                                                                  \
-  }
+  DEFINE_WALK(NAME, fk_activations, fk_activation_stride(columns), PANEL_BLOCKS, TILE, 4,                              \
+              columns / fk_layout_columns(LAYOUT) * fk_layout_group_bytes(LAYOUT), TILE_OF)
 
 DEFINE_MATMUL(s8, FK_LAYOUT_S8)
 DEFINE_MATMUL(u4z, FK_LAYOUT_U4Z)

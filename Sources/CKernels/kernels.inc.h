@@ -78,6 +78,50 @@ INLINE void fetch(const char *from, const size_t bytes) {
 #ifndef FK_IN_ORDER
 #define FK_IN_ORDER(sum) (void)(sum)
 #endif
+// ---------------------------------------------------------------------------------------------------------------------
+// Walking a matrix: tokens go in panels that fit the first-level cache, groups of rows within a panel, tiles of tokens
+// within a group. A call for few tokens is one panel, so that weights are read once.
+//
+//   TYPE, STRIDE, FITTING   activations, so many of them from token to token, and as fit the first-level cache
+//   MOST, SOME              tokens of a tile, and of the next smaller one above two
+//   BYTES                   of a group of rows
+//   TILE_OF(NAME, COUNT)    computes the tile of COUNT tokens at `x` for `group`, and the next one where `pair`
+
+#ifdef FK_SIXTEEN_ROWS
+enum { GROUPS_AT_ONCE = 2 };
+#else
+enum { GROUPS_AT_ONCE = 1 };
+#endif
+
+#define DEFINE_WALK(NAME, TYPE, STRIDE, FITTING, MOST, SOME, BYTES, TILE_OF)                                           \
+  static void matmul_##NAME(const uint8_t *weights, size_t groups, size_t columns, const void *activations,            \
+                            size_t tokens, float *y, size_t y_stride) {                                                \
+    const size_t stride = STRIDE, bytes = BYTES;                                                                       \
+    const size_t fitting = FITTING / (stride ? stride : 1) / MOST * MOST;                                              \
+    const size_t panel = fitting < 2 * MOST ? 2 * MOST : fitting;                                                      \
+    const TYPE *from = (const TYPE *)activations;                                                                      \
+    while (tokens > 0) {                                                                                               \
+      const size_t taken = tokens < panel ? tokens : panel;                                                            \
+      const uint8_t *group = weights;                                                                                  \
+      for (size_t g = 0; g < groups; g += GROUPS_AT_ONCE, group += GROUPS_AT_ONCE * bytes) {                           \
+        const bool pair = GROUPS_AT_ONCE == 2 && groups - g > 1;                                                       \
+        (void)pair;                                                                                                    \
+        const TYPE *x = from;                                                                                          \
+        float *to = y + g * FK_GROUP_ROWS;                                                                             \
+        size_t left = taken;                                                                                           \
+        for (; left >= MOST; left -= MOST, x += MOST * stride, to += MOST * y_stride) { TILE_OF(NAME, MOST) }          \
+        if (MOST > SOME && left >= SOME) {                                                                             \
+          TILE_OF(NAME, SOME)                                                                                          \
+          left -= SOME, x += SOME * stride, to += SOME * y_stride;                                                     \
+        }                                                                                                              \
+        if (SOME > 3 && left == 3) { TILE_OF(NAME, 3) }                                                                \
+        if (left == 2) { TILE_OF(NAME, 2) }                                                                            \
+        if (left == 1) { TILE_OF(NAME, 1) }                                                                            \
+      }                                                                                                                \
+      tokens -= taken, from += taken * stride, y += taken * y_stride;                                                  \
+    }                                                                                                                  \
+  }
+
 #include "integer_kernels.inc.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -141,33 +185,7 @@ enum { FLOAT_PANEL = 16384 };
 
 #define DEFINE_MATMUL_FLOAT(NAME, BYTES)                                                                               \
   DEFINE_TILES_FLOAT(NAME, BYTES)                                                                                      \
-  static void matmul_##NAME(const uint8_t *weights, size_t groups, size_t columns, const void *activations,            \
-                            size_t tokens, float *y, size_t y_stride) {                                                \
-    const size_t fitting = FLOAT_PANEL / sizeof(float) / (columns ? columns : 1) / FLOAT_TILE * FLOAT_TILE;            \
-    const size_t panel = fitting < 2 * FLOAT_TILE ? 2 * FLOAT_TILE : fitting, bytes = columns * BYTES;                 \
-    const float *from = (const float *)activations;                                                                    \
-    while (tokens > 0) {                                                                                               \
-      const size_t taken = tokens < panel ? tokens : panel;                                                            \
-      const uint8_t *group = weights;                                                                                  \
-      for (size_t g = 0; g < groups; g += GROUPS_AT_ONCE, group += GROUPS_AT_ONCE * bytes) {                           \
-        const bool pair = GROUPS_AT_ONCE == 2 && groups - g > 1;                                                       \
-        (void)pair;                                                                                                    \
-        const float *x = from;                                                                                         \
-        float *to = y + g * FK_GROUP_ROWS;                                                                             \
-        size_t left = taken;                                                                                           \
-        for (; left >= FLOAT_TILE; left -= FLOAT_TILE, x += FLOAT_TILE * columns, to += FLOAT_TILE * y_stride) {       \
-          FLOAT_TILE_OF(NAME, FLOAT_TILE)                                                                              \
-        }                                                                                                              \
-        if (FLOAT_TILE > 3 && left >= 3) {                                                                             \
-          FLOAT_TILE_OF(NAME, 3)                                                                                       \
-          left -= 3, x += 3 * columns, to += 3 * y_stride;                                                             \
-        }                                                                                                              \
-        if (left == 2) { FLOAT_TILE_OF(NAME, 2) }                                                                      \
-        if (left == 1) { FLOAT_TILE_OF(NAME, 1) }                                                                      \
-      }                                                                                                                \
-      tokens -= taken, from += taken * columns, y += taken * y_stride;                                                 \
-    }                                                                                                                  \
-  }
+  DEFINE_WALK(NAME, float, columns, FLOAT_PANEL / sizeof(float), FLOAT_TILE, 3, columns * BYTES, FLOAT_TILE_OF)
 
 DEFINE_MATMUL_FLOAT(f32, 32)
 DEFINE_MATMUL_FLOAT(f16, 16)
