@@ -191,8 +191,8 @@ final class PassState {
     precondition(y.count >= (tokens - 1) * stride + groups * groupRows)
     switch product {
     case .integer:
-      let groupBytes = linear.layout.groupBytes(columns: linear.columns)
-      let weights = linear.packed.part(rows.lowerBound / groupRows * groupBytes, groups * groupBytes)
+      let bytes = linear.groupBytes
+      let weights = linear.packed.part(rows.lowerBound / groupRows * bytes, groups * bytes)
       unsafe linear.layout.multiply(
         kernels, weights: UnsafeRawPointer(weights.pointer), groups: groups, columns: linear.columns,
         x: x.address(float: linear.layout.isFloat), tokens: tokens, y: y.pointer, yStride: stride)

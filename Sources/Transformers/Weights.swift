@@ -4,27 +4,33 @@ import Quantization
 
 /// A weight matrix [rows, columns], packed for the kernels, and its bias where it has one.
 @safe public final class Linear: @unchecked Sendable {
-  public let name: String
+  // What a product reads comes first: it is fetched from memory anew in each step, behind all weights between.
   public let rows: Int
   public let columns: Int
-  public private(set) var type: TensorType
-  private(set) var layout: PackedLayout
-  let bias: AlignedBuffer<Float>?
-  let source: TensorInfo
   /// Set once, by `WeightLoader.pack`, before the model is handed out; by `load` where weights come as they are asked for.
   fileprivate(set) var packed: View<UInt8>
+  /// Bytes of eight packed rows.
+  private(set) var groupBytes: Int
+  private(set) var layout: PackedLayout {
+    didSet { groupBytes = layout.groupBytes(columns: columns) }
+  }
+  public private(set) var type: TensorType
+  let bias: AlignedBuffer<Float>?
+  let source: TensorInfo
   private static let notPacked = unsafe View<UInt8>(.allocate(capacity: 1), count: 0)
 
   fileprivate init(_ source: TensorInfo, bias: AlignedBuffer<Float>?) {
     self.source = source
     self.bias = bias
-    name = source.name
     rows = source.rows
     columns = source.columns
     type = source.type
     layout = PackedLayout(source.type)
+    groupBytes = layout.groupBytes(columns: columns)
     packed = Self.notPacked
   }
+
+  public var name: String { source.name }
 
   static let groupRows = PackedLayout.groupRows
 
@@ -225,7 +231,7 @@ private final class PackJob: PoolJob {
 
   func perform(chunk: Int, worker: Int) {
     guard let matrix else { return }
-    let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
+    let groupBytes = matrix.groupBytes
     let groupRows = PackedLayout.groupRows
     guard matrix.source.inOrder else { return packReordered(matrix, chunk) }
     guard let source = unsafe file.bytes(of: matrix.source).baseAddress else { return }
@@ -251,7 +257,7 @@ private final class PackJob: PoolJob {
 
   /// The same for rows that the file has in another order: each group is gathered first.
   private func packReordered(_ matrix: Linear, _ chunk: Int) {
-    let groupBytes = matrix.layout.groupBytes(columns: matrix.columns)
+    let groupBytes = matrix.groupBytes
     let groupRows = PackedLayout.groupRows
     var gathered = [UInt8](repeating: 0, count: groupRows * matrix.source.rowBytes)
     for group in chunk * groupsPerChunk..<min((chunk + 1) * groupsPerChunk, groups) {
