@@ -279,14 +279,14 @@ import Synchronization
   // MARK: Output
 
   private func write(_ softmax: Softmax, row: Int, kvHead: Int) {
-    let configuration = state.configuration
-    let width = configuration.group * configuration.headDim
-    for head in 0..<configuration.group {
-      let values = softmax.output.part(head * configuration.headDim, configuration.headDim)
-      state.kernels.scale(values, by: 1 / softmax.sum[head])
+    // Not the whole configuration: its references would be counted for every row, by all threads at once.
+    let (group, dimensions) = (state.configuration.group, state.configuration.headDim)
+    let width = group * dimensions
+    for head in 0..<group {
+      state.kernels.scale(softmax.output.part(head * dimensions, dimensions), by: 1 / softmax.sum[head])
     }
     let values = softmax.output.part(0, width)
-    if Self.quantizesInChunks(configuration) {
+    if Self.quantizesInChunks(state.configuration) {
       output.put(values, token: row, start: kvHead * width, state.kernels)
     } else {
       values.copy(to: output.floatRow(row).part(kvHead * width, width))

@@ -4,7 +4,7 @@ import Compute
 final class NormalizeStep: PoolJob {
   private let state: PassState
   private var weight: View<Float>
-  private var output: ActivationRows
+  private let output: ActivationRows
 
   init(_ state: PassState, output: ActivationRows, weight: AlignedBuffer<Float>) {
     self.state = state
@@ -18,10 +18,9 @@ final class NormalizeStep: PoolJob {
   }
 
   func perform(chunk token: Int, worker: Int) {
-    let configuration = state.configuration
-    state.kernels.rmsNorm(
-      state.residualRow(token), weight: weight, epsilon: configuration.normEpsilon, to: output.floatRow(token))
-    output.finish(token: token, start: 0, count: configuration.hidden, state.kernels)
+    let (epsilon, hidden) = (state.configuration.normEpsilon, state.configuration.hidden)
+    state.kernels.rmsNorm(state.residualRow(token), weight: weight, epsilon: epsilon, to: output.floatRow(token))
+    output.finish(token: token, start: 0, count: hidden, state.kernels)
   }
 }
 
