@@ -284,9 +284,9 @@ static void pack_block(fk_layout layout, const uint8_t *source, size_t row, uint
   case FK_LAYOUT_U4M16: pack_q2_k(source, row, (fk_block_u4m16 *)(void *)to); break;
   case FK_LAYOUT_U4S16: pack_q3_k(source, row, (fk_block_u4s16 *)(void *)to); break;
   case FK_LAYOUT_C4K: pack_iq4_xs(source, row, (fk_block_c4k *)(void *)to); break;
-  case FK_LAYOUT_F32: memcpy(to + 4 * row, source, 4); break;
+  case FK_LAYOUT_F32:
   case FK_LAYOUT_F16:
-  case FK_LAYOUT_BF16: memcpy(to + 2 * row, source, 2); break;
+  case FK_LAYOUT_BF16:  // see pack_floats
   case FK_LAYOUT_COUNT: break;
   }
 }
@@ -442,8 +442,8 @@ void fk_pack_group(fk_layout layout, const uint8_t *source, size_t rows, size_t 
   size_t blocks = columns / sizes[layout].columns;
   size_t file_bytes = sizes[layout].file_bytes, group_bytes = sizes[layout].group_bytes;
   if (rows < FK_GROUP_ROWS) memset(destination, 0, blocks * group_bytes);
-  if (file_bytes == 2) { pack_floats(source, rows, columns, 2, destination); return; }
-  if (file_bytes == 4) { pack_floats(source, rows, columns, 4, destination); return; }
+  if (layout == FK_LAYOUT_F32) { pack_floats(source, rows, columns, 4, destination); return; }
+  if (sizes[layout].columns == 1) { pack_floats(source, rows, columns, 2, destination); return; }
   for (size_t row = 0; row < rows; row++) {
     const uint8_t *from = source + row * blocks * file_bytes;
     uint8_t *to = destination;
@@ -466,7 +466,8 @@ void fk_decode_row(fk_layout layout, const uint8_t *source, size_t columns, floa
   _Alignas(4) uint8_t group[sizeof(fk_block_u6s16)];
   size_t step = sizes[layout].columns;
   for (size_t column = 0; column < columns; column += step, source += sizes[layout].file_bytes) {
-    pack_block(layout, source, 0, group);
-    unpack_block(layout, group, 0, destination + column);
+    // A float of the file is a group's first row as it is.
+    if (step > 1) pack_block(layout, source, 0, group);
+    unpack_block(layout, step > 1 ? group : source, 0, destination + column);
   }
 }

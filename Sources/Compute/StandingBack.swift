@@ -27,7 +27,6 @@ struct StandingBack {
   private var pause = shortest
   /// When the next worker comes back; after that, when the last one did.
   private var turn = Int64.min
-  private var began = Int64.min
 
   /// - Parameters:
   ///   - delay: how long the pool's threads together waited for a processor, nanoseconds.
@@ -37,15 +36,15 @@ struct StandingBack {
   ///   - most: workers that may stand back.
   mutating func waited(_ delay: Int64, caller: Int64, of span: Int64, at now: Int64, most: Int) {
     if inBursts {
-      // At first the system may have put the caller beside the other program.
-      guard caller > span / 4, now - began >= 3 * Self.window else { return }
+      // When bursts began, at `turn - pause`, the system may have put the caller beside the other program.
+      guard caller > span / 4, now - (turn - pause) >= 3 * Self.window else { return }
       (inBursts, workers, turn) = (false, 1, now + pause)
       return
     }
     guard delay > span / 4, workers < most else { return }
     let isRelapse = workers == 0 && turn != .min && now - turn <= 5 * Self.window
     pause = isRelapse ? min(2 * pause, Self.longest) : workers == 0 ? Self.shortest : pause
-    (began, turn) = (now, now + pause)
+    turn = now + pause
     if most == 1 { inBursts = true } else { workers += 1 }
   }
 
@@ -78,7 +77,8 @@ struct Bursts {
     guard processor != avoided else { return }
     if avoided < 0 {
       end = Clock.nowNanos() + Self.length
-      if unsafe fk_get_affinity(128, &processors) != 0 { processors[0] = 0 }
+      // On a machine with more of them it fails and leaves none, which the system refuses below: bursts alone then.
+      _ = unsafe fk_get_affinity(128, &processors)
     } else if processor < 0 {
       end = .max
     }
